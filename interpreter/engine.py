@@ -1,8 +1,8 @@
-"""What a machine interpreter is made of: something that recognises, translates and speaks.
+"""Interface of interpretation engines: recognition, translation and speech.
 
-An engine knows nothing of sessions, connections or leases; `interpreter` asks it, bounds every
-call in time, and deals with whatever it answers or does not. Sound is s16le mono; times are ms
-since the Unix epoch, by the clock of whoever spoke.
+Engines know nothing of sessions, connections or leases. The machine applies a time limit to every
+call and handles all failures. Audio is s16le mono. Times are ms since the Unix epoch, by the
+speaker's clock.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-# What an engine does with a sentence, in this order.
+# Stages of an engine, in order of processing.
 Stage = Literal["recognise", "translate", "speak"]
 
 
 class EngineError(Exception):
-    """An engine could not do what it was asked; `retryable` if the same may work in a moment.
+    """An engine call failed. `retryable` if the same call may succeed in a moment.
 
-    The message names what is wrong and the remedy; it holds nothing that was said.
+    The message names the problem and the remedy. It never contains spoken text.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
@@ -28,14 +28,14 @@ class EngineError(Exception):
 
 
 class EngineUnavailableError(EngineError):
-    """The engine cannot work here at all: a program, a package or a right is missing."""
+    """The engine cannot work here: a program, a package or a permission is missing."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
 
 
 class UnsupportedLanguageError(EngineError):
-    """The engine cannot hear, translate or speak that language."""
+    """The engine cannot recognise, translate or speak a language."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
@@ -43,20 +43,19 @@ class UnsupportedLanguageError(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class FloorChunk:
-    """Sound of the floor; `timestamp` is the capture time of its first sample."""
+    """Audio of the floor; `timestamp` is the capture time of its first sample."""
 
     timestamp: int
     pcm: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Recognised:
-    """What was said in an interval of the floor.
+class RecognitionResult:
+    """Text recognised in an interval of the floor.
 
-    One that is not `final` may still change, and the next one replaces it; a final one ends an
-    utterance. Finals come in the order in which they were spoken, and do not overlap. `timestamp`
-    and `end_timestamp` are floor times; the latter is the end of the last word, not of the silence
-    by which it was found.
+    A partial result (not `final`) is replaced by the next result. A final result ends an utterance.
+    Final results come in chronological order and do not overlap. `timestamp` and `end_timestamp`
+    are floor times; `end_timestamp` is the end of the last word, without the silence after it.
     """
 
     text: str
@@ -66,47 +65,48 @@ class Recognised:
 
 
 class Recogniser(Protocol):
-    """Hears one floor. Every method may raise EngineError; then it is of no use any more."""
+    """Recognises one floor. Any method may raise EngineError; the recogniser is then unusable."""
 
     async def hear(self, chunk: FloorChunk) -> None:
-        """Take in the next chunk. Chunks come in order; after a gap in the timestamps (sound that
-        was lost, or a pause) the times of what is recognised follow the timestamps.
+        """Process the next chunk.
+
+        Chunks come in order. After a gap in their timestamps (lost audio or a pause), the times of
+        results follow the timestamps.
         """
 
-    def results(self) -> AsyncIterator[Recognised]:
-        """What is recognised, as it is; ends after `finish` with the last utterance. One reader."""
+    def results(self) -> AsyncIterator[RecognitionResult]:
+        """Iterate over results as they come; ends after `finish`. Supports one reader."""
 
     async def finish(self) -> None:
-        """No more sound will come: what was heard is recognised to its end."""
+        """Signal the end of the audio, so that the last utterance is recognised."""
 
 
 class Engine(Protocol):
-    """Recognises, translates and speaks. Languages are lower-case BCP 47 codes."""
+    """An interpretation engine. Languages are lower-case BCP 47 codes."""
 
     @property
     def name(self) -> str:
-        """As it is asked for: `aws`, `offline`, `scripted`."""
+        """Name in configuration: `aws`, `offline`, `scripted`."""
 
     def targets(self, source: str) -> frozenset[str]:
-        """The languages that the floor's language can be interpreted into.
+        """Languages that the source language can be interpreted into.
 
-        Raises UnsupportedLanguageError if it cannot hear the source at all.
+        Raises UnsupportedLanguageError if the engine cannot recognise the source.
         """
 
     def recogniser(
         self, language: str, sample_rate: int
     ) -> AbstractAsyncContextManager[Recogniser]:
-        """A recogniser of a floor in that language, sampled at `sample_rate` Hz; closed at the end
-        of the block. Entering raises EngineError.
-        """
+        """Open a recogniser for audio at `sample_rate` Hz. Entering raises EngineError."""
 
     async def translate(self, text: str, source: str, target: str) -> str:
-        """The text in the target language. Raises EngineError."""
+        """Translate a text. Raises EngineError."""
 
     async def speak(self, text: str, language: str, sample_rate: int, speed: float) -> bytes:
-        """The text spoken, as samples at `sample_rate` Hz. `speed` 1.0 is the voice's own,
-        1.5 half as fast again. Raises EngineError.
+        """Synthesise speech, as samples at `sample_rate` Hz.
+
+        `speed` 1.0 is the voice's normal speed, 1.5 half as fast again. Raises EngineError.
         """
 
     async def close(self) -> None:
-        """Let go of processes and connections. May be repeated."""
+        """Release processes and connections. May be repeated."""

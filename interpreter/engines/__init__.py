@@ -1,6 +1,4 @@
-"""The engines that there are, by name. Each is imported only when it is asked for: what it needs is
-not on every machine.
-"""
+"""Engines by name. Each is imported on demand, since its dependencies may not be installed."""
 
 from __future__ import annotations
 
@@ -19,20 +17,20 @@ ENGINE_NAMES = tuple(_ENGINES)
 
 
 def make_engine(name: str, *, tier: str | None = None) -> Engine:
-    """The engine of that name, for sessions of that quality tier; those that have but one quality
-    do not mind which.
+    """Create an engine for sessions of a quality tier.
 
-    Raises EngineUnavailableError, which says what is missing, if it cannot work here.
+    Engines with a single quality ignore the tier. Raises EngineUnavailableError, naming what is
+    missing, if the engine cannot work here.
     """
     if name not in _ENGINES:
         known = ", ".join(_ENGINES)
-        raise EngineUnavailableError(f"there is no engine {name}; there are {known}")
+        raise EngineUnavailableError(f"unknown engine {name}; use one of {known}")
     module_name, class_name = _ENGINES[name]
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:
         raise EngineUnavailableError(
-            f"the engine {name} needs the Python package {missing.name}, which is not installed"
+            f"the engine {name} needs the Python package {missing.name}; install it"
         ) from None
     engine = getattr(module, class_name)
     return cast(Engine, engine(tier) if tier is not None and name in _TIERED else engine())

@@ -1,1 +1,1 @@
-"""The function `interpreter`: runs of a machine that succeed one another."""
+"""The interpreter function: successive runs of a session's machine interpreter."""

@@ -1,6 +1,4 @@
-"""A machine as the function `interpreter` runs it: a session's own engine, and connections by its
-ticket alone.
-"""
+"""Machines of the interpreter function: the session's engine, and connections by ticket."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from client.connection.transport import SessionTicket
 from client.connection.websocket import Connection, connect
 from client.flows.streaming import run_until_first_ends
 from interpreter.engines import make_engine
-from interpreter.function.run import Interpreter
+from interpreter.function.run import OpenInterpreter
 from interpreter.function.run_metrics import RunMetrics
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Options
@@ -26,18 +24,18 @@ from shared.models.session import Session
 if TYPE_CHECKING:
     from shared.utils.telemetry import Telemetry
 
-# A new run takes over from the one before it if that does not hand over within so long (s); a
-# person's turn is never taken.
-_INSISTS_AFTER_SECONDS = 20.0
-_LOOK_SECONDS = 0.2
+# A successor takes the channels over if its predecessor does not hand them over in this time. It
+# never takes a channel from a person.
+_TAKE_OVER_AFTER_SECONDS = 20.0
+_POLL_SECONDS = 0.2
 
 
-class OneMachine(Protocol):
-    """What of a machine matters here; see `interpreter.machine.machine`."""
+class RunnableMachine(Protocol):
+    """The part of `interpreter.machine.machine.Machine` that a run uses."""
 
     @property
-    def relieved(self) -> bool:
-        """Whether somebody stands by for every language that it is the voice of."""
+    def has_standby(self) -> bool:
+        """Whether a stand-by waits for every lease the machine holds."""
 
     async def run(self) -> str | None:
         """Interpret."""
@@ -46,52 +44,56 @@ class OneMachine(Protocol):
         """Hand over, and leave."""
 
     async def take_over(self) -> None:
-        """Become the voice wherever another machine is it."""
+        """Take every channel that another machine holds."""
 
 
-class MachineAtWork:
-    """A machine, and what it tells of itself. `succeeds` another run if it is not the first."""
+class MachineRun:
+    """A machine and its metrics. `is_successor` is false in the first run of a session."""
 
-    def __init__(self, machine: OneMachine, metrics: RunMetrics, *, succeeds: bool) -> None:
+    def __init__(
+        self, machine: RunnableMachine, metrics: RunMetrics, *, is_successor: bool
+    ) -> None:
         self._machine = machine
         self._metrics = metrics
-        self._succeeds = succeeds
+        self._is_successor = is_successor
 
     async def run(self) -> None:
-        """Interpret until the session is over, or `retire` is done. Raises as the machine does."""
-        await run_until_first_ends(self._work(), self._insist())
+        """Interpret until the session ends, or `retire` is done. Raises as the machine does."""
+        await run_until_first_ends(self._work(), self._take_over_when_late())
 
     async def retire(self, patience_seconds: float) -> None:
-        """Hand every language over at the end of a sentence, and leave: as soon as somebody stands
-        by for each, or after so long. Then its listeners have the floor until somebody comes.
+        """Hand every language over at the end of a sentence, and leave.
+
+        Waits up to `patience_seconds` for a stand-by in each language. Without a stand-by,
+        listeners hear the floor until an interpreter joins.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_seconds):
-                while not self._machine.relieved:  # noqa: ASYNC110 - told by heartbeats
-                    await asyncio.sleep(_LOOK_SECONDS)
+                while not self._machine.has_standby:  # noqa: ASYNC110 - set by heartbeats
+                    await asyncio.sleep(_POLL_SECONDS)
         await self._machine.retire()
 
-    def tell(self) -> None:
-        """Write what has happened since the last time."""
-        self._metrics.tell()
+    def flush_metrics(self) -> None:
+        """Write the metrics collected since the last flush."""
+        self._metrics.flush()
 
     async def _work(self) -> None:
         await self._machine.run()
 
-    async def _insist(self) -> None:
-        if self._succeeds:
-            await asyncio.sleep(_INSISTS_AFTER_SECONDS)
+    async def _take_over_when_late(self) -> None:
+        if self._is_successor:
+            await asyncio.sleep(_TAKE_OVER_AFTER_SECONDS)
             await self._machine.take_over()
         await asyncio.Event().wait()
 
 
-def interpreter_over(url: str, telemetry: Telemetry) -> Interpreter:
-    """What makes a machine for a session; its connections go to `url`."""
+def interpreter_factory(url: str, telemetry: Telemetry) -> OpenInterpreter:
+    """Create a factory of session interpreters that connect to `url`."""
 
     @asynccontextmanager
-    async def opened(
+    async def open_interpreter(
         session: Session, ticket: str, generation: int
-    ) -> AsyncIterator[MachineAtWork]:
+    ) -> AsyncIterator[MachineRun]:
         assert session.interpretation is not None
         metrics = RunMetrics(session.session_id, telemetry)
         engine = make_engine(session.interpretation.engine, tier=session.quality_tier)
@@ -106,11 +108,11 @@ def interpreter_over(url: str, telemetry: Telemetry) -> Interpreter:
                 ),
                 hooks=Hooks(metrics.on_news),
             )
-            yield MachineAtWork(machine, metrics, succeeds=generation > 1)
+            yield MachineRun(machine, metrics, is_successor=generation > 1)
         finally:
             await engine.close()
 
-    return opened
+    return open_interpreter
 
 
 def _connection(

@@ -1,1 +1,1 @@
-"""The machine: hears the floor and sends it in the languages that have listeners."""
+"""The interpreting client: listens to the floor and speaks in the languages with listeners."""

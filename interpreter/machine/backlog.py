@@ -1,79 +1,79 @@
-"""Speech that is ready but not sent: how fast to speak, and what to leave out. Pure."""
+"""Backlog of synthesised speech: how fast to speak and what to skip. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 
-# Where between the two bounds the voice is at its fastest.
-_FASTEST_AT = 0.5
+# Position between `speed_up_ms` and `max_ms` where speech reaches its maximum speed.
+_MAX_SPEED_AT = 0.5
 
 
-class Lasting(Protocol):
-    """Something that takes a time to say."""
+class HasDuration(Protocol):
+    """Anything with a playing time."""
 
     @property
     def duration_ms(self) -> float:
-        """How long it lasts."""
+        """Playing time."""
 
 
-_Speech = TypeVar("_Speech", bound=Lasting)
+_Speech = TypeVar("_Speech", bound=HasDuration)
 
 
 class Backlog(Generic[_Speech]):
-    """Sentences in the order in which they are to be said.
+    """Queue of sentences waiting to be sent, in order.
 
-    Above `hurry_ms` of unsent speech the next ones are spoken faster, up to `fastest`; above
-    `most_ms` those that have not begun are left out, oldest first. One alone may be longer, and the
-    one that is being spoken is never left out.
+    Above `speed_up_ms` of unsent speech, the next sentences are spoken faster, up to `max_speed`.
+    Above `max_ms`, waiting sentences are skipped, oldest first. The current sentence is never
+    skipped, and the newest one is kept even if it alone exceeds the maximum.
     """
 
-    def __init__(self, hurry_ms: float, most_ms: float, fastest: float) -> None:
-        self._hurry_ms = hurry_ms
-        self._most_ms = most_ms
-        self._fastest = fastest
+    def __init__(self, speed_up_ms: float, max_ms: float, max_speed: float) -> None:
+        self._speed_up_ms = speed_up_ms
+        self._max_ms = max_ms
+        self._max_speed = max_speed
         self._waiting: deque[_Speech] = deque()
-        self._rest_ms = 0.0  # of what is being spoken
+        self._current_ms = 0.0  # unsent part of the current sentence
 
     @property
     def unsent_ms(self) -> float:
-        """How much speech is yet to be sent."""
-        return self._rest_ms + sum(speech.duration_ms for speech in self._waiting)
+        """Duration of the speech still to be sent."""
+        return self._current_ms + sum(speech.duration_ms for speech in self._waiting)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits; something may be being spoken."""
+        """Whether no sentence is waiting. One may still be in progress."""
         return not self._waiting
 
     def speed(self) -> float:
-        """At which the next sentence should be spoken: 1.0 is the voice's own."""
-        span = (self._most_ms - self._hurry_ms) * _FASTEST_AT
-        urgency = (self.unsent_ms - self._hurry_ms) / span
-        return 1 + min(max(urgency, 0.0), 1.0) * (self._fastest - 1)
+        """Speed for the next sentence; 1.0 is the voice's normal speed."""
+        span = (self._max_ms - self._speed_up_ms) * _MAX_SPEED_AT
+        urgency = (self.unsent_ms - self._speed_up_ms) / span
+        return 1 + min(max(urgency, 0.0), 1.0) * (self._max_speed - 1)
 
     def add(self, speech: _Speech) -> list[_Speech]:
-        """Let a sentence wait for its turn; those that are left out for it."""
+        """Append a sentence and return the sentences skipped to make room."""
         self._waiting.append(speech)
-        left_out = []
-        while self.unsent_ms > self._most_ms and len(self._waiting) > 1:
-            left_out.append(self._waiting.popleft())
-        return left_out
+        skipped = []
+        while self.unsent_ms > self._max_ms and len(self._waiting) > 1:
+            skipped.append(self._waiting.popleft())
+        return skipped
 
     def take(self) -> _Speech | None:
-        """The next sentence, which is being spoken from now on; None if none waits."""
+        """Start the next sentence; None if none is waiting."""
         if not self._waiting:
             return None
         speech = self._waiting.popleft()
-        self._rest_ms = speech.duration_ms
+        self._current_ms = speech.duration_ms
         return speech
 
     def sent(self, duration_ms: float) -> None:
-        """So much of what is being spoken was sent."""
-        self._rest_ms = max(self._rest_ms - duration_ms, 0.0)
+        """Record that part of the current sentence was sent."""
+        self._current_ms = max(self._current_ms - duration_ms, 0.0)
 
     def clear(self) -> list[_Speech]:
-        """Forget everything, also what is being spoken; the sentences that had not begun."""
+        """Discard everything, and return the sentences that had not started."""
         waiting = list(self._waiting)
         self._waiting.clear()
-        self._rest_ms = 0.0
+        self._current_ms = 0.0
         return waiting

@@ -1,4 +1,4 @@
-"""What a machine needs of its connections to the service."""
+"""Connection interface that the machine interpreter requires."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from shared.protocol.messages import SessionJoined, SessionLeft, SessionStatus
 
 
 class SeatConnection(Protocol):
-    """A connection that keeps its seat over losses.
+    """A connection that reconnects and keeps its seat.
 
-    `client.connection.reconnecting.ReconnectingConnection` is one, and documents the errors.
+    Implemented by `client.connection.reconnecting.ReconnectingConnection`, which documents the
+    errors.
     """
 
     @property
     def state(self) -> SessionState | None:
-        """The session that it is in."""
+        """State of the joined session; None without a seat."""
 
     def now_ms(self) -> float:
-        """The time by the server's clock."""
+        """Current time by the server's clock."""
 
     async def join(
         self,
@@ -38,32 +39,32 @@ class SeatConnection(Protocol):
         source: InterpreterSource | None = None,
         ticket: str | None = None,
     ) -> SessionJoined:
-        """Take a seat."""
+        """Join a session."""
 
     async def leave(self) -> SessionLeft:
-        """Give it up."""
+        """Leave the session."""
 
     async def take_over(self) -> InterpreterLease:
-        """Be the voice of one's language."""
+        """Take the channel from the current interpreter."""
 
     async def hand_over(self) -> InterpreterLease:
-        """Let the next one be it."""
+        """Hand the channel over to the first stand-by."""
 
     async def session_status(
         self, session_id: str | None = None, ticket: str | None = None
     ) -> SessionStatus:
-        """Who listens."""
+        """Request the session status, which counts listeners by language."""
 
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
-        """Send a chunk."""
+        """Send an audio chunk."""
 
     async def send_caption(self, caption: SendCaption) -> None:
         """Send a caption."""
 
     def events(self) -> AsyncIterator[Event]:
-        """What happens."""
+        """Iterate over events of the connection."""
 
 
 OpenConnection = Callable[[], AbstractAsyncContextManager[SeatConnection]]

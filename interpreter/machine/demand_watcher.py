@@ -1,4 +1,4 @@
-"""Which languages somebody listens to, as the service tells on a connection without a seat."""
+"""Watches which languages have listeners, over a connection without a seat."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from shared.protocol.messages import SessionStatus
 from shared.utils.clock import Clock
 
 _OVER = {ErrorCode.SESSION_ENDED, ErrorCode.SESSION_NOT_FOUND}
-# If there never was an answer, it is not waited for as long as after one.
+# Give up sooner when the service has never answered.
 _FIRST_PATIENCE_SECONDS = 3.0
 
 
-class Audience:
-    """The languages that are listened to, and those that were until a moment ago. Pure."""
+class LanguageDemand:
+    """Languages with listeners, now or within the last `linger_ms`. Pure.
 
-    def __init__(self, asked: Iterable[str] | None, linger_ms: float) -> None:
-        self._asked = None if asked is None else frozenset(asked)
+    `allowed` restricts the languages; None allows all.
+    """
+
+    def __init__(self, allowed: Iterable[str] | None, linger_ms: float) -> None:
+        self._allowed = None if allowed is None else frozenset(allowed)
         self._linger_ms = linger_ms
         self._last_heard: dict[str, float] = {}
         self._listeners: Mapping[str, int] = {}
 
     def update(self, distribution: Mapping[str, int], now_ms: float) -> None:
-        """So many listen now, by language."""
+        """Update the number of listeners by language."""
         self._listeners = distribution
         for language, count in distribution.items():
-            if count > 0 and (self._asked is None or language in self._asked):
+            if count > 0 and (self._allowed is None or language in self._allowed):
                 self._last_heard[language] = now_ms
         for language, heard_at in list(self._last_heard.items()):
             if now_ms - heard_at >= self._linger_ms:
@@ -38,24 +41,25 @@ class Audience:
 
     @property
     def languages(self) -> frozenset[str]:
-        """Those to be served."""
+        """Languages to serve."""
         return frozenset(self._last_heard)
 
-    def most_heard(
-        self, languages: Iterable[str], most: int, served: Collection[str]
+    def most_wanted(
+        self, languages: Iterable[str], limit: int, served: Collection[str]
     ) -> frozenset[str]:
-        """At most so many of the languages: those with most listeners, and of as many those that
-        are `served` already.
+        """Up to `limit` of the languages with the most listeners.
+
+        On a tie, languages already `served` come first.
         """
 
         def rank(language: str) -> tuple[int, bool, str]:
             return -self._listeners.get(language, 0), language not in served, language
 
-        return frozenset(sorted(languages, key=rank)[:most])
+        return frozenset(sorted(languages, key=rank)[:limit])
 
 
 class DemandWatcher:
-    """Asks for the session's status again and again, until the session is over."""
+    """Polls the session status until the session ends."""
 
     def __init__(
         self,
@@ -75,22 +79,25 @@ class DemandWatcher:
         self._known = False
 
     async def run(self) -> None:
-        """Follow the session to its end. Raises ClientError if it may not, or cannot any more."""
+        """Poll until the session ends.
+
+        Raises ClientError if access is refused, or the service stays unreachable.
+        """
         self._answered_at = self._clock.monotonic()
         while True:
             try:
                 async with self._open() as connection:
-                    await self._follow(connection)
+                    await self._poll(connection)
                     return
             except RequestRefusedError as refused:
                 if not refused.retryable:
                     raise
-                self._bear(refused)
+                self._tolerate(refused)
             except ClientError as fault:
-                self._bear(fault)
-            await self._sleep(self._options.limits.follow_seconds)
+                self._tolerate(fault)
+            await self._sleep(self._options.limits.poll_seconds)
 
-    async def _follow(self, connection: SeatConnection) -> None:
+    async def _poll(self, connection: SeatConnection) -> None:
         options = self._options
         while True:
             try:
@@ -100,14 +107,15 @@ class DemandWatcher:
                     return
                 if not refused.retryable:
                     raise
-                self._bear(refused)
+                self._tolerate(refused)
             else:
                 self._answered_at, self._known = self._clock.monotonic(), True
                 self._on_status(status)
-            await self._sleep(options.limits.follow_seconds)
+            await self._sleep(options.limits.poll_seconds)
 
-    def _bear(self, fault: ClientError) -> None:
-        most = self._options.limits.patience_seconds
-        patience = most if self._known else min(_FIRST_PATIENCE_SECONDS, most)
+    def _tolerate(self, fault: ClientError) -> None:
+        """Raise the fault if the last answer is too long ago."""
+        limit = self._options.limits.patience_seconds
+        patience = limit if self._known else min(_FIRST_PATIENCE_SECONDS, limit)
         if self._clock.monotonic() - self._answered_at > patience:
             raise fault

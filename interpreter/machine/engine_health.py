@@ -1,42 +1,45 @@
-"""Which languages a machine can serve now: those that its engine is not out of order in. Pure."""
+"""Health of an engine, as a whole and by language. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-_MOST_DOUBLINGS = 3
+_MAX_DOUBLINGS = 3
 
 
 class EngineHealth:
-    """None stands for the engine as a whole: all languages."""
+    """Tracks suspended and excluded languages. Language None is the engine as a whole."""
 
-    def __init__(self, rest_seconds: float) -> None:
-        self._rest_seconds = rest_seconds
-        self._unfit: set[str] = set()
-        self._resting: set[str | None] = set()
-        self._rests: Counter[str | None] = Counter()
+    def __init__(self, suspend_seconds: float) -> None:
+        self._suspend_seconds = suspend_seconds
+        self._excluded: set[str] = set()
+        self._suspended: set[str | None] = set()
+        self._suspensions: Counter[str | None] = Counter()
 
-    def never(self, language: str) -> None:
-        """That language it can never serve."""
-        self._unfit.add(language)
+    def exclude(self, language: str) -> None:
+        """Never serve this language again."""
+        self._excluded.add(language)
 
-    def rest(self, language: str | None) -> float:
-        """It has to rest: the seconds until `rested`, which double each time."""
-        self._resting.add(language)
-        doublings = min(self._rests[language], _MOST_DOUBLINGS)
-        self._rests[language] += 1
-        return self._rest_seconds * float(2**doublings)
+    def suspend(self, language: str | None) -> float:
+        """Suspend a language and return the seconds until the next probe.
 
-    def rested(self, language: str | None) -> None:
-        """It may try again."""
-        self._resting.discard(language)
+        The seconds double with each suspension, up to eight times `suspend_seconds`.
+        """
+        self._suspended.add(language)
+        doublings = min(self._suspensions[language], _MAX_DOUBLINGS)
+        self._suspensions[language] += 1
+        return self._suspend_seconds * float(2**doublings)
 
-    def works(self, language: str | None) -> None:
-        """It does work: the next rest is a short one again."""
-        self._rests[language] = 0
+    def resume(self, language: str | None) -> None:
+        """Serve a suspended language again."""
+        self._suspended.discard(language)
 
-    def of(self, languages: frozenset[str]) -> frozenset[str]:
-        """Those of the languages that it may serve now."""
-        if None in self._resting:
+    def reset_backoff(self, language: str | None) -> None:
+        """Start the next suspension at its shortest."""
+        self._suspensions[language] = 0
+
+    def usable(self, languages: frozenset[str]) -> frozenset[str]:
+        """The languages that can be served now."""
+        if None in self._suspended:
             return frozenset()
-        return languages - self._unfit - self._resting
+        return languages - self._excluded - self._suspended

@@ -1,6 +1,6 @@
-"""The floor's sound as it comes from the network, made fit for a recogniser. No input or output.
+"""Reordering and short-term history of floor audio. Pure.
 
-Times are ms since the epoch: timestamps by the speaker's clock, arrivals by the caller's.
+Times are ms since the Unix epoch: timestamps by the speaker's clock, arrivals by the caller's.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from interpreter.engine import FloorChunk
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio
 
-# Nothing sane waits in such a crowd for a chunk that is missing.
-_MOST_WAITING = 64
+# Stop waiting for a missing chunk once this many chunks are buffered.
+_MAX_BUFFERED = 64
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _Buffered:
     audio: Audio
     arrived_at_ms: float
 
@@ -28,33 +28,33 @@ class _Waiting:
         return self.audio.epoch, self.audio.seq
 
 
-class FloorOrder:
-    """Puts chunks in order, each once, whichever connection brought it.
+class ReorderBuffer:
+    """Puts chunks in order and removes duplicates received over other connections.
 
-    One that follows on the last comes out at once. One after a gap waits `patience_ms` for what is
-    missing; `missing` counts what never came. A newer epoch ends the one before it.
+    The next chunk in sequence is released at once. A chunk after a gap waits `patience_ms` for the
+    missing ones; `missing` counts those that never arrived. A newer epoch ends the previous one.
     """
 
     def __init__(self, patience_ms: float) -> None:
         self.missing = 0
         self._patience_ms = patience_ms
-        self._waiting: list[_Waiting] = []
+        self._buffered: list[_Buffered] = []
         self._position: tuple[int, int] | None = None
 
     def push(self, audio: Audio, now_ms: float) -> None:
-        """Take in a chunk that arrived at `now_ms`."""
-        waiting = _Waiting(audio, now_ms)
-        if self._position is not None and waiting.key <= self._position:
+        """Add a chunk that arrived at `now_ms`."""
+        chunk = _Buffered(audio, now_ms)
+        if self._position is not None and chunk.key <= self._position:
             return
-        index = bisect.bisect_left(self._waiting, waiting.key, key=lambda item: item.key)
-        if index == len(self._waiting) or self._waiting[index].key != waiting.key:
-            self._waiting.insert(index, waiting)
+        index = bisect.bisect_left(self._buffered, chunk.key, key=lambda item: item.key)
+        if index == len(self._buffered) or self._buffered[index].key != chunk.key:
+            self._buffered.insert(index, chunk)
 
     def pop(self, now_ms: float) -> list[Audio]:
-        """What may be heard by `now_ms`, in order."""
+        """Remove and return the chunks that are ready at `now_ms`, in order."""
         ready: list[Audio] = []
-        while self._waiting and self._may_go(self._waiting[0], now_ms):
-            first = self._waiting.pop(0)
+        while self._buffered and self._is_ready(self._buffered[0], now_ms):
+            first = self._buffered.pop(0)
             if self._position is not None and self._position[0] == first.audio.epoch:
                 self.missing += first.audio.seq - self._position[1] - 1
             self._position = first.key
@@ -63,24 +63,24 @@ class FloorOrder:
 
     @property
     def next_due_ms(self) -> float | None:
-        """When `pop` will have something at the latest; None when nothing waits."""
-        return min((it.arrived_at_ms + self._patience_ms for it in self._waiting), default=None)
+        """Latest time at which `pop` returns a chunk; None while the buffer is empty."""
+        return min((it.arrived_at_ms + self._patience_ms for it in self._buffered), default=None)
 
-    def _may_go(self, first: _Waiting, now_ms: float) -> bool:
-        position, last = self._position, self._waiting[-1]
+    def _is_ready(self, first: _Buffered, now_ms: float) -> bool:
+        position, last = self._position, self._buffered[-1]
         if position is None or first.audio.epoch != position[0]:
             return True
         return (
             first.audio.seq == position[1] + 1
             or last.audio.epoch != first.audio.epoch
-            or len(self._waiting) > _MOST_WAITING
-            # One that follows on another that has waited long enough goes first.
-            or any(now_ms >= it.arrived_at_ms + self._patience_ms for it in self._waiting)
+            or len(self._buffered) > _MAX_BUFFERED
+            # A later chunk that has waited long enough releases the earlier ones too.
+            or any(now_ms >= it.arrived_at_ms + self._patience_ms for it in self._buffered)
         )
 
 
-class Recent:
-    """The last `kept_ms` of the floor, in order."""
+class FloorHistory:
+    """The most recent `kept_ms` of floor audio, in order."""
 
     def __init__(self, audio_format: AudioFormat, kept_ms: float) -> None:
         self._format = audio_format
@@ -88,8 +88,10 @@ class Recent:
         self._chunks: deque[FloorChunk] = deque()
 
     def add(self, chunk: FloorChunk) -> bool:
-        """Take in the next chunk; the oldest are forgotten. True if its time is before the last
-        one's, so of another clock: then all are.
+        """Add the next chunk, and drop chunks beyond `kept_ms`.
+
+        Returns True if the timestamp steps back. The chunk is then by another clock, and all older
+        chunks are dropped.
         """
         stepped_back = bool(self._chunks) and chunk.timestamp < self._chunks[-1].timestamp
         if stepped_back:
@@ -101,11 +103,11 @@ class Recent:
 
     @property
     def end(self) -> float | None:
-        """The floor time up to which it was heard; None before the first chunk."""
+        """Floor time at the end of the newest chunk; None before the first chunk."""
         return self._end(self._chunks[-1]) if self._chunks else None
 
     def since(self, timestamp: float) -> Iterator[FloorChunk]:
-        """What was said after that floor time, to the sample."""
+        """Audio after the given floor time, cut to the sample."""
         for chunk in self._chunks:
             if chunk.timestamp >= timestamp:
                 yield chunk

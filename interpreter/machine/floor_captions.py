@@ -1,10 +1,10 @@
-"""The floor's captions: those that a machine sends, and what it learns from another one's. Pure."""
+"""Captions of the floor: those a machine sends, and those of its predecessor. Pure."""
 
 from __future__ import annotations
 
 from collections import deque
 
-from interpreter.engine import Recognised
+from interpreter.engine import RecognitionResult
 from interpreter.machine.result_validator import PartialThrottle
 from shared.protocol.interpretation_messages import MAX_CAPTION_LENGTH, Caption, SendCaption
 
@@ -12,19 +12,19 @@ _REMEMBERED = 64
 
 
 class FloorCaptions:
-    """Of one machine, in one session whose floor has that language."""
+    """Floor captions of one machine in one session; `language` is the floor's."""
 
     def __init__(self, language: str) -> None:
         self._language = language
         self._throttle = PartialThrottle()
-        self._told: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
+        self._sent: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._others_until: float | None = None
 
-    def of(self, result: Recognised, now_ms: float) -> SendCaption | None:
-        """The caption of a result; None of a partial one that nobody could follow."""
-        if not self._throttle.passes(result, now_ms):
+    def caption_for(self, result: RecognitionResult, now_ms: float) -> SendCaption | None:
+        """Create the caption of a result; None for a partial result that is throttled."""
+        if not self._throttle.accepts(result, now_ms):
             return None
-        self._told.append((result.timestamp, result.end_timestamp))
+        self._sent.append((result.timestamp, result.end_timestamp))
         return SendCaption(
             language=self._language,
             text=result.text[:MAX_CAPTION_LENGTH],
@@ -33,23 +33,27 @@ class FloorCaptions:
             end_timestamp=result.end_timestamp,
         )
 
-    def heard(self, caption: Caption) -> None:
-        """A caption arrived; what this machine sends on one connection it hears on the others."""
-        ours = (caption.timestamp, caption.end_timestamp) in self._told
+    def receive(self, caption: Caption) -> None:
+        """Record a caption of another machine.
+
+        A machine receives its own captions too, on its other connections. Those are ignored.
+        """
+        ours = (caption.timestamp, caption.end_timestamp) in self._sent
         if caption.language == self._language and caption.final and not ours:
             self._others_until = caption.end_timestamp
 
-    def forget(self) -> None:
-        """The floor's times are by another clock from now on."""
+    def reset(self) -> None:
+        """Forget floor times, because the floor now uses another clock."""
         self._others_until = None
 
-    def cut(
+    def start_position(
         self, position: float | None, *, from_machine: bool, kept_ms: float, pre_roll_ms: float
     ) -> float:
-        """The floor time from which a new voice interprets, if the floor is heard up to `position`.
+        """Floor time from which a new lease holder interprets.
 
-        That is where the machine before it stopped, as its captions told, so that no sentence is
-        said twice and none is left out; or else where the floor is, a little earlier.
+        `position` is the floor time heard so far. After another machine, interpretation continues
+        where its last final caption ended, so that no sentence is repeated or lost. Otherwise it
+        starts `pre_roll_ms` before `position`.
         """
         if position is None:
             return 0.0

@@ -1,8 +1,8 @@
-"""The ear of a machine: the floor's sound, and the recogniser that hears it while it is needed.
+"""Floor listener: orders the floor's audio and runs the recogniser while it is needed.
 
-The recogniser is started again when it fails; when that does not help, the engine is `broken`. If
-the floor goes on by a clock that is behind the former one, floor times that are kept elsewhere mean
-nothing any more: `stepped_back` is called.
+A recogniser that fails is restarted. If restarts do not help, `on_broken` is called. If the floor's
+clock steps back, `on_clock_step_back` is called, because floor times stored elsewhere have become
+invalid.
 """
 
 from __future__ import annotations
@@ -17,30 +17,33 @@ from client.changes import Changes
 from client.flows.streaming import run_until_first_ends
 from client.playback.capture import Sleep
 from client.playback.clock_anchor import ClockAnchor
-from interpreter.engine import Engine, EngineError, FloorChunk, Recognised, Recogniser
+from interpreter.engine import Engine, EngineError, FloorChunk, Recogniser, RecognitionResult
 from interpreter.loudness import loudness
-from interpreter.machine.floor import FloorOrder, Recent
+from interpreter.machine.floor import FloorHistory, ReorderBuffer
 from interpreter.machine.options import Limits
-from interpreter.machine.report import EngineFault, Hooks, Recognising, Report
+from interpreter.machine.report import EngineFailed, Hooks, RecognitionSwitched, Report
 from interpreter.machine.result_validator import ResultValidator
-from interpreter.machine.timeouts import opened, within
+from interpreter.machine.timeouts import open_with_timeout, with_timeout
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio
 
-# Louder than this (root mean square of 16-bit samples) is taken for speech: about -40 dBFS.
+# Audio above this root mean square (16-bit samples) counts as speech: about -40 dBFS.
 _LOUD = 300.0
-# A chunk that took longer than this to come tells of two clocks, not of a network (ms).
+# A longer transit time (ms) indicates clocks that differ, not a slow network.
 _LONGEST_TRANSIT_MS = 2_000
-# A recogniser that takes longer than this to fail at its start will do so again (ms): whoever waits
-# for it hears nothing meanwhile.
+# A recogniser that takes longer than this to fail at its start (ms) is likely to do so again, and
+# listeners hear nothing meanwhile.
 _SLOW_START_MS = 3_000
-# Waits between attempts to start a recogniser double from this.
+# First delay before a restart; doubles with each failure.
 _FIRST_RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """What an ear hears, and with what; `now_ms` is the time by the server's clock."""
+class ListenerContext:
+    """Language, audio format and collaborators of a floor listener.
+
+    `now_ms` returns the current time by the server's clock.
+    """
 
     engine: Engine
     language: str
@@ -53,46 +56,46 @@ class Hearing:
 
 
 class FloorListener:
-    """Hears the floor all the time, and has it recognised between `listen` and `stop`."""
+    """Receives the floor all the time, and recognises it between `listen` and `stop`."""
 
     def __init__(
         self,
-        hearing: Hearing,
-        on_result: Callable[[Recognised], None],
-        broken: Callable[[EngineError | None], None],
-        stepped_back: Callable[[], None],
+        context: ListenerContext,
+        on_result: Callable[[RecognitionResult], None],
+        on_broken: Callable[[EngineError | None], None],
+        on_clock_step_back: Callable[[], None],
     ) -> None:
-        self._hearing = hearing
-        self._stepped_back = stepped_back
+        self._context = context
+        self._on_clock_step_back = on_clock_step_back
         self._on_result = on_result
-        self._broken = broken
-        limits = hearing.limits
-        self._order = FloorOrder(limits.order_ms)
-        self._recent = Recent(hearing.audio_format, limits.kept_ms)
+        self._on_broken = on_broken
+        limits = context.limits
+        self._order = ReorderBuffer(limits.reorder_ms)
+        self._history = FloorHistory(context.audio_format, limits.kept_ms)
         self._epoch = -1
         self._clocks = ClockAnchor(_LONGEST_TRANSIT_MS)  # of the newest epoch
-        # What the recogniser is too slow for is not queued for ever.
-        most = int(limits.kept_ms / hearing.audio_format.chunk_ms)
-        self._inbox: deque[FloorChunk] = deque(maxlen=most)
-        self._guard = ResultValidator()
+        # Bounded, in case the recogniser is too slow.
+        max_chunks = int(limits.kept_ms / context.audio_format.chunk_ms)
+        self._inbox: deque[FloorChunk] = deque(maxlen=max_chunks)
+        self._validator = ResultValidator()
         self._listening = False
         self._finishing = False
-        self._turn = 0  # rises with each time that it is to listen
-        self._heard_at: float | None = None  # when the last chunk came
-        self._silence_ms = 0.0  # heard since then
-        self._loud_ms = 0.0  # since the last result that was final
-        self._unheeded_ms = 0.0  # loud since the last result of any kind
+        self._generation = 0  # incremented by `listen`
+        self._received_at: float | None = None  # when the last chunk arrived
+        self._silence_ms = 0.0  # silence inserted since then
+        self._loud_ms = 0.0  # speech since the last final result
+        self._no_result_ms = 0.0  # speech since the last result of any kind
         self._partial = False
-        self._resume_at = 0.0  # floor time from which a failed recogniser's successor hears
+        self._resume_at = 0.0  # floor time from which a restarted recogniser continues
         self._failures = 0
-        self._starting_since: float | None = None  # while a recogniser starts
+        self._starting_since: float | None = None  # while a recogniser is opening
         self._read_to_end = asyncio.Event()
         self._changes = Changes()
 
     @property
     def position(self) -> float | None:
-        """The floor time up to which it has heard; None before the first chunk."""
-        return self._recent.end
+        """Floor time up to which audio was received; None before the first chunk."""
+        return self._history.end
 
     @property
     def is_listening(self) -> bool:
@@ -100,109 +103,110 @@ class FloorListener:
         return self._listening
 
     @property
-    def _is_wanted(self) -> bool:
+    def _is_active(self) -> bool:
         return self._listening or self._finishing
 
     @property
     def in_utterance(self) -> bool:
-        """Whether somebody is in the middle of something, as far as can be told."""
+        """Whether the speaker seems to be in mid-sentence."""
         return self._listening and (self._partial or self._loud_ms > 0)
 
-    def since_end_of(self, result: Recognised) -> float:
-        """How long ago that was said, in ms, though the speaker's clock may be another."""
-        said_at = result.end_timestamp + self._clocks.offset_ms
-        return max(self._hearing.now_ms() - said_at, 0.0)
+    def elapsed_since(self, result: RecognitionResult) -> float:
+        """Time since the end of a result (ms), corrected for the speaker's clock."""
+        ended_at = result.end_timestamp + self._clocks.offset_ms
+        return max(self._context.now_ms() - ended_at, 0.0)
 
-    def heard(self, audio: Audio, received_at_ms: float) -> None:
-        """A chunk of the floor arrived, on any connection."""
+    def receive(self, audio: Audio, received_at_ms: float) -> None:
+        """Take in a floor chunk from any connection."""
         transit = received_at_ms - audio.timestamp
-        transit -= self._hearing.audio_format.duration_ms(len(audio.audio))
-        if audio.epoch > self._epoch:  # perhaps another device, with another clock
+        transit -= self._context.audio_format.duration_ms(len(audio.audio))
+        if audio.epoch > self._epoch:  # possibly another device, with another clock
             self._epoch, self._clocks = audio.epoch, ClockAnchor(_LONGEST_TRANSIT_MS)
         if audio.epoch == self._epoch:
             self._clocks.observe(received_at_ms, transit)
         self._order.push(audio, received_at_ms)
-        self._take_in_order()
+        self._take_ordered()
 
     def listen(self, since: float) -> None:
-        """Have the floor recognised, from that floor time on."""
+        """Start recognition from the given floor time."""
         if not self._listening:
             self._listening, self._resume_at, self._failures = True, since, 0
-            self._turn += 1
+            self._generation += 1
             self._refill(since)
             self._changes.notify()
 
     def stop(self) -> None:
-        """Have it recognised no more; what is not known by now does not matter."""
+        """Stop recognition and drop pending results."""
         self._listening = False
         self._changes.notify()
 
     async def finish(self) -> None:
-        """Have what was heard so far recognised to its end, and stop."""
+        """Stop recognition after the audio received so far."""
         if self._listening:
             self._finishing = True
             self.stop()
-            await self._changes.until(lambda: not self._is_wanted)
+            await self._changes.until(lambda: not self._is_active)
 
-    async def boundary(self) -> None:
-        """Wait until nobody is in the middle of anything."""
+    async def wait_for_pause(self) -> None:
+        """Wait until the speaker is not in mid-sentence."""
         await self._changes.until(lambda: not self.in_utterance)
 
     async def run(self) -> None:
-        """Recognise whenever it is wanted, until it is cancelled."""
+        """Run a recogniser whenever needed, until cancelled."""
         while True:
             await self._changes.until(lambda: self._listening)
-            self._hearing.hooks.on_news(Recognising(on=True))
-            while self._is_wanted:
+            self._context.hooks.on_news(RecognitionSwitched(on=True))
+            while self._is_active:
                 await self._attempt()
-            self._hearing.hooks.on_news(Recognising(on=False))
+            self._context.hooks.on_news(RecognitionSwitched(on=False))
 
     async def _attempt(self) -> None:
-        """Recognise until it is stopped, or fails."""
-        self._partial, self._loud_ms, self._unheeded_ms = False, 0.0, 0.0
+        """Recognise until stopped, or until the recogniser fails."""
+        self._partial, self._loud_ms, self._no_result_ms = False, 0.0, 0.0
         try:
             await self._recognise()
         except TimeoutError:
-            await self._failed("timeout", None)
+            await self._handle_failure("timeout", None)
         except EngineError as fault:
-            await self._failed(type(fault).__name__, fault)
-        except Exception as fault:  # noqa: BLE001 - an engine is somebody else's code
-            await self._failed(type(fault).__name__, None)
+            await self._handle_failure(type(fault).__name__, fault)
+        except Exception as fault:  # noqa: BLE001 - engines are third-party code
+            await self._handle_failure(type(fault).__name__, None)
         finally:
             self._finishing = False
             self._changes.notify()
 
-    async def _failed(self, kind: str, fault: EngineError | None) -> None:
-        hearing = self._hearing
-        hearing.report.failures["recognise"] += 1
-        hearing.hooks.on_news(EngineFault("recognise", kind))
+    async def _handle_failure(self, kind: str, fault: EngineError | None) -> None:
+        context = self._context
+        context.report.failures["recognise"] += 1
+        context.hooks.on_news(EngineFailed("recognise", kind))
         if not self._listening:
             return
-        self._failures += hearing.limits.failures if self._hangs_at_start() else 1
-        hopeless = fault is not None and not fault.retryable
-        if hopeless or self._failures >= hearing.limits.failures:
+        self._failures += context.limits.max_failures if self._hangs_at_start() else 1
+        permanent = fault is not None and not fault.retryable
+        if permanent or self._failures >= context.limits.max_failures:
             self._listening = False
-            self._broken(fault if hopeless else None)
+            self._on_broken(fault if permanent else None)
             return
-        hearing.report.restarts += 1
-        await hearing.sleep(_FIRST_RETRY_SECONDS * 2 ** (self._failures - 1))
-        # What was said meanwhile is not lost, unless that is what the recogniser cannot bear.
-        position = self._recent.end or 0.0
-        late = position - hearing.limits.pre_roll_ms
-        self._refill(self._resume_at if self._failures == 1 else late)
+        context.report.restarts += 1
+        await context.sleep(_FIRST_RETRY_SECONDS * 2 ** (self._failures - 1))
+        # The first restart repeats the missed audio. Later ones skip it, in case that audio is what
+        # makes the recogniser fail.
+        position = self._history.end or 0.0
+        latest = position - context.limits.pre_roll_ms
+        self._refill(self._resume_at if self._failures == 1 else latest)
 
     def _hangs_at_start(self) -> bool:
         since = self._starting_since
-        return since is not None and self._hearing.now_ms() - since >= _SLOW_START_MS
+        return since is not None and self._context.now_ms() - since >= _SLOW_START_MS
 
     async def _recognise(self) -> None:
-        hearing, limits = self._hearing, self._hearing.limits
-        context = hearing.engine.recogniser(hearing.language, hearing.audio_format.sample_rate)
+        context, limits = self._context, self._context.limits
+        opening = context.engine.recogniser(context.language, context.audio_format.sample_rate)
         self._read_to_end = asyncio.Event()
-        self._starting_since = hearing.now_ms()
-        async with opened(
-            hearing.sleep,
-            context,
+        self._starting_since = context.now_ms()
+        async with open_with_timeout(
+            context.sleep,
+            opening,
             start_seconds=limits.start_seconds,
             close_seconds=limits.finish_seconds,
         ) as recogniser:
@@ -210,48 +214,48 @@ class FloorListener:
             await run_until_first_ends(self._feed(recogniser), self._read(recogniser))
 
     async def _feed(self, recogniser: Recogniser) -> None:
-        hearing, limits = self._hearing, self._hearing.limits
-        turn = self._turn
-        while (chunk := await self._next(turn)) is not None:
-            self._weigh(chunk)
-            await within(hearing.sleep, limits.hear_seconds, recogniser.hear(chunk))
+        sleep, limits = self._context.sleep, self._context.limits
+        generation = self._generation
+        while (chunk := await self._next(generation)) is not None:
+            self._track_speech(chunk)
+            await with_timeout(sleep, limits.hear_seconds, recogniser.hear(chunk))
         if self._finishing:
-            await within(hearing.sleep, limits.finish_seconds, recogniser.finish())
-            await within(hearing.sleep, limits.finish_seconds, self._read_to_end.wait())
+            await with_timeout(sleep, limits.finish_seconds, recogniser.finish())
+            await with_timeout(sleep, limits.finish_seconds, self._read_to_end.wait())
 
     async def _read(self, recogniser: Recogniser) -> None:
         async for result in recogniser.results():
-            self._failures, self._unheeded_ms = 0, 0.0
+            self._failures, self._no_result_ms = 0, 0.0
             self._partial = not result.final
             if result.final:
                 self._loud_ms = 0.0
-            believed = self._guard.passes(result, self._recent.end or 0.0)
-            self._hearing.report.disordered = self._guard.disordered
-            if believed:
+            valid = self._validator.accepts(result, self._history.end or 0.0)
+            self._context.report.disordered = self._validator.disordered
+            if valid:
                 if result.final:
                     self._resume_at = result.end_timestamp
                 self._on_result(result)
             self._changes.notify()
         if self._listening:
-            raise EngineError("the recogniser has ended by itself")
+            raise EngineError("the recogniser ended unexpectedly")
         self._read_to_end.set()
-        await asyncio.Event().wait()  # for the feeding, which ends both
+        await asyncio.Event().wait()  # `_feed` ends both
 
-    def _weigh(self, chunk: FloorChunk) -> None:
-        """Note whether that is speech. Raises EngineError if too much of it was for nothing."""
+    def _track_speech(self, chunk: FloorChunk) -> None:
+        """Measure speech. Raises EngineError after too much speech without a result."""
         if loudness(chunk.pcm) > _LOUD:
-            lasts = self._hearing.audio_format.duration_ms(len(chunk.pcm))
-            self._loud_ms += lasts
-            self._unheeded_ms += lasts
-            if self._unheeded_ms > self._hearing.limits.mute_seconds * 1000:
-                raise EngineError("nothing was recognised for too long")
+            duration_ms = self._context.audio_format.duration_ms(len(chunk.pcm))
+            self._loud_ms += duration_ms
+            self._no_result_ms += duration_ms
+            if self._no_result_ms > self._context.limits.no_result_seconds * 1000:
+                raise EngineError("the recogniser returned no results for too long")
 
-    async def _next(self, turn: int) -> FloorChunk | None:
-        """The next chunk, or silence if none comes; None once nothing more is wanted."""
+    async def _next(self, generation: int) -> FloorChunk | None:
+        """Next chunk, or silence if none arrives; None once recognition is stopped."""
         while not self._inbox:
-            if not self._listening or turn != self._turn:
+            if not self._listening or generation != self._generation:
                 return None
-            seen, now = self._changes.version, self._hearing.now_ms()
+            seen, now = self._changes.version, self._context.now_ms()
             quiet_at = self._quiet_at()
             if quiet_at is not None and now >= quiet_at:
                 return self._silence()
@@ -261,38 +265,38 @@ class FloorListener:
                 continue
             with contextlib.suppress(TimeoutError):
                 wait = max(min(times) - now, 1.0) / 1000
-                await within(self._hearing.sleep, wait, self._changes.since(seen))
-            self._take_in_order()
-        wanted = self._is_wanted and turn == self._turn
+                await with_timeout(self._context.sleep, wait, self._changes.since(seen))
+            self._take_ordered()
+        wanted = self._is_active and generation == self._generation
         return self._inbox.popleft() if wanted else None
 
     def _quiet_at(self) -> float | None:
-        """When the floor counts as silent (for a chunk more); None if it was so for long enough."""
-        limits = self._hearing.limits
-        if self._heard_at is None or self._silence_ms >= limits.silence_ms:
+        """When to insert the next chunk of silence; None if enough was inserted."""
+        limits = self._context.limits
+        if self._received_at is None or self._silence_ms >= limits.silence_ms:
             return None
-        chunk_ms = self._hearing.audio_format.chunk_ms
-        return self._heard_at + chunk_ms + limits.quiet_ms + self._silence_ms
+        chunk_ms = self._context.audio_format.chunk_ms
+        return self._received_at + chunk_ms + limits.quiet_ms + self._silence_ms
 
     def _silence(self) -> FloorChunk:
-        audio_format = self._hearing.audio_format
-        at = (self._recent.end or 0.0) + self._silence_ms
+        audio_format = self._context.audio_format
+        at = (self._history.end or 0.0) + self._silence_ms
         self._silence_ms += audio_format.chunk_ms
         return FloorChunk(round(at), bytes(audio_format.chunk_bytes))
 
-    def _take_in_order(self) -> None:
-        for audio in self._order.pop(self._hearing.now_ms()):
+    def _take_ordered(self) -> None:
+        for audio in self._order.pop(self._context.now_ms()):
             chunk = FloorChunk(audio.timestamp, audio.audio)
-            if self._recent.add(chunk):
+            if self._history.add(chunk):
                 self._resume_at = chunk.timestamp
-                self._guard.stepped_back()
-                self._stepped_back()
-            self._heard_at, self._silence_ms = self._hearing.now_ms(), 0.0
+                self._validator.clock_stepped_back()
+                self._on_clock_step_back()
+            self._received_at, self._silence_ms = self._context.now_ms(), 0.0
             if self._listening:
-                self._hearing.report.unheard += len(self._inbox) == self._inbox.maxlen
+                self._context.report.unheard += len(self._inbox) == self._inbox.maxlen
                 self._inbox.append(chunk)
             self._changes.notify()
 
     def _refill(self, since: float) -> None:
         self._inbox.clear()
-        self._inbox.extend(self._recent.since(since))
+        self._inbox.extend(self._history.since(since))

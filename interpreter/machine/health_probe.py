@@ -1,7 +1,7 @@
-"""Whether an engine that was out of order works again: tried where nobody hears it.
+"""Background test of a suspended engine.
 
-A machine that took its seats again in order to find out would take its listeners the floor, for as
-long as an engine that hangs lets it wait.
+A machine that took its channels back just to test the engine would cut its listeners off from the
+floor while a hanging engine blocks.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from client.playback.capture import Sleep
 from interpreter.engine import Engine
 from interpreter.machine.options import Limits
-from interpreter.machine.timeouts import opened, within
+from interpreter.machine.timeouts import open_with_timeout, with_timeout
 
 
 @dataclass(frozen=True, slots=True)
 class HealthProbe:
-    """Asks the engine for what it had failed in, within the limits of its calls."""
+    """Repeats the calls an engine failed in, with the usual time limits."""
 
     engine: Engine
     source_language: str
@@ -24,28 +24,28 @@ class HealthProbe:
     limits: Limits
     sleep: Sleep
 
-    async def hears(self) -> bool:
-        """Whether a recogniser can be opened."""
+    async def can_recognise(self) -> bool:
+        """Whether a recogniser opens."""
         limits = self.limits
         try:
-            async with opened(
+            async with open_with_timeout(
                 self.sleep,
                 self.engine.recogniser(self.source_language, self.sample_rate),
                 start_seconds=limits.start_seconds,
                 close_seconds=limits.finish_seconds,
             ):
                 return True
-        except Exception:  # noqa: BLE001 - an engine is somebody else's code
+        except Exception:  # noqa: BLE001 - engines are third-party code
             return False
 
-    async def says(self, text: str, language: str) -> bool:
-        """Whether that is translated and spoken."""
+    async def can_speak(self, text: str, language: str) -> bool:
+        """Whether the engine translates and speaks the text."""
         limits, engine = self.limits, self.engine
         try:
             translating = engine.translate(text, self.source_language, language)
-            translated = await within(self.sleep, limits.translate_seconds, translating)
+            translated = await with_timeout(self.sleep, limits.translate_seconds, translating)
             speaking = engine.speak(translated, language, self.sample_rate, 1.0)
-            spoken = await within(self.sleep, limits.speak_seconds, speaking)
-        except Exception:  # noqa: BLE001 - an engine is somebody else's code
+            pcm = await with_timeout(self.sleep, limits.speak_seconds, speaking)
+        except Exception:  # noqa: BLE001 - engines are third-party code
             return False
-        return bool(translated.strip() and spoken)
+        return bool(translated.strip() and pcm)

@@ -1,4 +1,4 @@
-"""In which languages a machine sits: where somebody listens, and its engine works."""
+"""Seats of a machine: one for each language with listeners that the engine can serve."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from client.errors import ClientError, RequestRefusedError
 from client.playback.capture import Sleep
 from interpreter.engine import Engine, EngineError
-from interpreter.machine.booth import Booth
-from interpreter.machine.demand_watcher import Audience
+from interpreter.machine.demand_watcher import LanguageDemand
 from interpreter.machine.engine_health import EngineHealth
+from interpreter.machine.language_seat import LanguageSeat
 from interpreter.machine.options import Options
 from shared.models.errors import ErrorCode
 from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES
@@ -20,124 +20,124 @@ from shared.models.terms import ChannelSource
 from shared.protocol.messages import SessionStatus
 from shared.utils.clock import Clock
 
-# A booth that could not sit down tries again after so long.
+# Delay before a lost or refused seat is taken again.
 _RETRY_SECONDS = 1.0
-# What an engine can do into most languages, it can do from one of these.
-_USUAL_FLOORS = ("en", "es", "de", "fr")
+# Typical floor languages, tried as sources until the floor's language is known.
+_COMMON_SOURCES = ("en", "es", "de", "fr")
 
 StartTask = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
 class LanguageSeats:
-    """The booths that there are, by language, and the tasks that see to them.
+    """Opens and closes seats by language.
 
-    `over` is called with the reason when a booth hears that the session has ended.
+    `on_session_over` is called with the reason when a seat learns that the session has ended.
     """
 
     def __init__(
         self,
         engine: Engine,
         options: Options,
-        make_booth: Callable[[str], Booth],
+        make_seat: Callable[[str], LanguageSeat],
         start: StartTask,
-        over: Callable[[str], None],
+        on_session_over: Callable[[str], None],
         *,
         clock: Clock,
         sleep: Sleep,
     ) -> None:
-        self.booths: dict[str, Booth] = {}
-        self.fitness = EngineHealth(options.limits.rest_seconds)
-        self.channels: dict[str, ChannelSource] = {}  # who is heard in which language
+        self.by_language: dict[str, LanguageSeat] = {}
+        self.health = EngineHealth(options.limits.suspend_seconds)
+        self.channels: dict[str, ChannelSource] = {}  # who interprets each language
         self._engine = engine
-        self._make_booth = make_booth
+        self._make_seat = make_seat
         self._start = start
-        self._over = over
+        self._on_session_over = on_session_over
         self._clock = clock
         self._sleep = sleep
-        asked = None if options.languages == "auto" else options.languages
-        self._audience = Audience(asked, options.limits.linger_seconds * 1000)
+        allowed = None if options.languages == "auto" else options.languages
+        self._demand = LanguageDemand(allowed, options.limits.linger_seconds * 1000)
         self._targets: frozenset[str] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closed = False
 
-    def follow(self, status: SessionStatus) -> None:
-        """Sit where people listen now."""
-        self._audience.update(status.language_distribution, self._clock.monotonic() * 1000)
+    def update(self, status: SessionStatus) -> None:
+        """Adapt the seats to a new session status."""
+        self._demand.update(status.language_distribution, self._clock.monotonic() * 1000)
         self.channels = status.channels
         self.reconcile()
 
-    def floor_is(self, language: str) -> None:
-        """What the floor's language is. Raises UnsupportedLanguageError if nothing can be done."""
+    def set_floor_language(self, language: str) -> None:
+        """Set the floor's language. Raises UnsupportedLanguageError if the engine lacks it."""
         self._targets = self._engine.targets(language) - {language}
         self.reconcile()
 
     def close(self) -> None:
-        """Open no booth any more; those that there are remain until they are closed."""
+        """Open no more seats. Existing ones remain until they are closed."""
         self._closed = True
 
-    async def emptied(self) -> None:
-        """Wait until no booth is left."""
+    async def wait_empty(self) -> None:
+        """Wait until no seat is left."""
         if tasks := list(self._tasks.values()):
             await asyncio.wait(tasks)
 
     def reconcile(self) -> None:
-        """Open the booths that there should be, and close the others."""
+        """Open missing seats and close unwanted ones."""
         if self._closed:
             return
         wanted = self._wanted()
         for language in sorted(wanted - self._tasks.keys()):
-            self._tasks[language] = self._start(self._occupy(language))
-        for language, booth in list(self.booths.items()):
+            self._tasks[language] = self._start(self._keep_seat(language))
+        for language, seat in list(self.by_language.items()):
             if language not in wanted:
-                booth.close()
+                seat.close()
 
     def _wanted(self) -> frozenset[str]:
-        """The languages in which there should be a booth now."""
-        wanted = self.fitness.of(self._audience.languages)
+        """Languages that should have a seat now."""
+        wanted = self.health.usable(self._demand.languages)
         if self._targets is None:
-            # Which language the floor has, the first seat tells: one that is worth taking.
-            return frozenset(sorted(wanted & self._plausible())[:1])
-        # Listeners choose the languages, and each costs its speech: as many as may be listed.
-        return self._audience.most_heard(
+            # Joining tells the floor's language, so one plausible seat is enough for now.
+            return frozenset(sorted(wanted & self._possible_targets())[:1])
+        # Listeners choose the languages and each one costs speech synthesis, hence the limit.
+        return self._demand.most_wanted(
             wanted & self._targets, MAX_INTERPRETED_LANGUAGES, self._tasks.keys()
         )
 
-    def _plausible(self) -> frozenset[str]:
-        """What the engine may be able to do, while the floor's language is not known."""
-        plausible: set[str] = set()
-        for source in {*_USUAL_FLOORS, *self._audience.languages}:
+    def _possible_targets(self) -> frozenset[str]:
+        """Languages the engine may serve, while the floor's language is unknown."""
+        possible: set[str] = set()
+        for source in {*_COMMON_SOURCES, *self._demand.languages}:
             with contextlib.suppress(EngineError):
-                plausible |= self._engine.targets(source)
-        return frozenset(plausible)
+                possible |= self._engine.targets(source)
+        return frozenset(possible)
 
-    async def _occupy(self, language: str) -> None:
-        """See to the booth of a language for as long as there should be one."""
+    async def _keep_seat(self, language: str) -> None:
+        """Take the seat of a language, and take it again when lost, while it is wanted."""
         try:
             while not self._closed and language in self._wanted():
-                booth = self._make_booth(language)
-                self.booths[language] = booth
+                seat = self._make_seat(language)
+                self.by_language[language] = seat
                 try:
-                    await booth.run()
+                    await seat.run()
                 except ClientError as fault:
-                    self._judge(language, fault)
+                    self._handle_seat_error(language, fault)
                 finally:
-                    del self.booths[language]
-                if booth.ended is not None:
-                    self._over(booth.ended)
+                    del self.by_language[language]
+                if seat.end_reason is not None:
+                    self._on_session_over(seat.end_reason)
                     return
                 if not self._closed:
                     await self._sleep(_RETRY_SECONDS)
         finally:
             del self._tasks[language]
 
-    def _judge(self, language: str, fault: ClientError) -> None:
-        """What follows from a seat that could not be had, or was lost; raises it if nothing can."""
+    def _handle_seat_error(self, language: str, fault: ClientError) -> None:
+        """React to a refused or lost seat. Raises the fault if the machine cannot continue."""
         if not isinstance(fault, RequestRefusedError) or fault.retryable:
             return
         if fault.code == ErrorCode.INVALID_LANGUAGE:
-            self.fitness.never(language)
+            self.health.exclude(language)
             self.reconcile()
         elif fault.code == ErrorCode.SESSION_ENDED:
-            self._over("ended")
+            self._on_session_over("ended")
         elif fault.code != ErrorCode.NOT_IN_SESSION:
             raise fault

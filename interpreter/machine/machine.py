@@ -1,6 +1,4 @@
-"""A machine that interprets one session: one ear for the floor, and a booth for each language that
-somebody listens to.
-"""
+"""Machine interpreter of one session: a floor listener, and a seat for each language served."""
 
 from __future__ import annotations
 
@@ -10,25 +8,25 @@ from collections.abc import Coroutine
 from typing import Any
 
 from client.playback.capture import Sleep
-from interpreter.engine import Engine, EngineError, Recognised, UnsupportedLanguageError
-from interpreter.machine.booth import Booth, Callbacks
+from interpreter.engine import Engine, EngineError, RecognitionResult, UnsupportedLanguageError
 from interpreter.machine.connections import OpenConnection
 from interpreter.machine.demand_watcher import DemandWatcher
 from interpreter.machine.floor_captions import FloorCaptions
-from interpreter.machine.floor_listener import FloorListener, Hearing
+from interpreter.machine.floor_listener import FloorListener, ListenerContext
 from interpreter.machine.health_probe import HealthProbe
+from interpreter.machine.language_seat import Callbacks, LanguageSeat
 from interpreter.machine.language_seats import LanguageSeats
 from interpreter.machine.options import Options
-from interpreter.machine.report import Hooks, Report, Resting
-from interpreter.machine.speech_output import SpeechOutput, Task, Utterance
-from interpreter.machine.timeouts import within
+from interpreter.machine.report import EngineSuspended, Hooks, Report
+from interpreter.machine.speech_output import SpeechContext, SpeechOutput, Utterance
+from interpreter.machine.timeouts import with_timeout
 from shared.protocol.interpretation_messages import Caption
 from shared.protocol.messages import Audio, SessionJoined
 from shared.utils.clock import Clock, SystemClock
 
 
 class Machine:
-    """Interprets until the session ends, or it has been told to retire; `report` is its account."""
+    """Interprets a session until it ends, or until `retire`. `report` holds the statistics."""
 
     def __init__(
         self,
@@ -47,35 +45,37 @@ class Machine:
         self._clock = clock or SystemClock()
         self._sleep = sleep
         self._hooks = hooks or Hooks()
-        self._places = LanguageSeats(
+        self._seats = LanguageSeats(
             engine,
             options,
-            self._booth,
+            self._make_seat,
             self._start,
             lambda reason: self._end(reason=reason),
             clock=self._clock,
             sleep=sleep,
         )
         self._session: SessionJoined | None = None
-        self._ear: FloorListener | None = None
+        self._listener: FloorListener | None = None
         self._captions: FloorCaptions | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._said = ""  # the last sentence of the floor, in which an engine may have failed
+        self._last_sentence = (
+            ""  # of the floor; a probe repeats it, since the engine may fail in it
+        )
         self._retiring = False
         self._over = asyncio.Event()
-        self._ended: str | None = None
+        self._end_reason: str | None = None
         self._fault: Exception | None = None
 
     async def run(self) -> str | None:
-        """Interpret; why the session ended, or None after `retire`.
+        """Interpret; returns why the session ended, or None after `retire`.
 
-        Raises ClientError if it may not interpret this session, or the service is out of reach for
-        too long, EngineError if the engine cannot do it at all.
+        Raises ClientError if access to the session is refused or the service stays unreachable,
+        EngineError if the engine cannot interpret the session at all.
         """
-        follower = DemandWatcher(
-            self._open, self._options, self._places.follow, clock=self._clock, sleep=self._sleep
+        watcher = DemandWatcher(
+            self._open, self._options, self._seats.update, clock=self._clock, sleep=self._sleep
         )
-        self._start(self._follow(follower))
+        self._start(self._watch_demand(watcher))
         try:
             await self._over.wait()
         finally:
@@ -85,48 +85,58 @@ class Machine:
             await asyncio.gather(*tasks, return_exceptions=True)
         if self._fault is not None:
             raise self._fault
-        return self._ended
+        return self._end_reason
 
     async def retire(self) -> None:
-        """Finish what is being said, hand over to whoever waits, leave, and let `run` end; bounded
-        in time. May be repeated.
+        """Finish the current sentence, hand over to the stand-bys, leave, and end `run`.
+
+        Every step has a time limit. May be repeated.
         """
         if not self._retiring:
             self._retiring = True
-            self._places.close()
+            self._seats.close()
             self._start(self._retire())
         await self._over.wait()
 
     async def take_over(self) -> None:
-        """Become the voice wherever another machine is it."""
-        await asyncio.gather(*(booth.take_over() for booth in list(self._places.booths.values())))
+        """Take every channel that another machine holds."""
+        seats = list(self._seats.by_language.values())
+        await asyncio.gather(*(seat.take_over() for seat in seats))
 
     @property
-    def waits_for(self) -> frozenset[str]:
-        """The languages in which it has a seat, but somebody else is the voice."""
+    def standby_languages(self) -> frozenset[str]:
+        """Languages in which the machine is a stand-by."""
         return frozenset(
             language
-            for language, booth in self._places.booths.items()
-            if not booth.holds and not booth.is_away
+            for language, seat in self._seats.by_language.items()
+            if not seat.holds and seat.is_seated
         )
 
     @property
     def holds(self) -> frozenset[str]:
-        """The languages that it is the voice of."""
-        return frozenset(language for language, booth in self._places.booths.items() if booth.holds)
+        """Languages whose lease the machine holds."""
+        return frozenset(
+            language for language, seat in self._seats.by_language.items() if seat.holds
+        )
 
     @property
-    def relieved(self) -> bool:
-        """Whether somebody stands by for every language that it is the voice of."""
-        return all(booth.relieved for booth in self._places.booths.values() if booth.holds)
+    def has_standby(self) -> bool:
+        """Whether a stand-by waits for every lease the machine holds."""
+        return all(seat.has_standby for seat in self._seats.by_language.values() if seat.holds)
 
-    async def _follow(self, follower: DemandWatcher) -> None:
-        await follower.run()
+    async def _watch_demand(self, watcher: DemandWatcher) -> None:
+        await watcher.run()
         self._end(reason="ended")
 
-    def _booth(self, language: str) -> Booth:
-        callbacks = Callbacks(self._joined, self._voice, self._floor, self._turned, self._captioned)
-        return Booth(
+    def _make_seat(self, language: str) -> LanguageSeat:
+        callbacks = Callbacks(
+            on_joined=self._on_joined,
+            make_output=self._make_output,
+            on_floor_audio=self._on_floor_audio,
+            on_lease_changed=self._on_lease_changed,
+            on_caption=self._on_caption,
+        )
+        return LanguageSeat(
             language,
             self._options,
             self._open,
@@ -136,8 +146,11 @@ class Machine:
             sleep=self._sleep,
         )
 
-    def _joined(self, joined: SessionJoined) -> None:
-        """The session is known from the first seat in it. Raises EngineError if it will not do."""
+    def _on_joined(self, joined: SessionJoined) -> None:
+        """Set the machine up when its first seat is taken.
+
+        Raises UnsupportedLanguageError if the engine cannot process the session's audio.
+        """
         if self._session is not None:
             return
         if not joined.audio_format.is_pcm:
@@ -145,7 +158,7 @@ class Machine:
             raise UnsupportedLanguageError(f"the session's audio is {encoding}; it must be PCM")
         self._session = joined
         self._captions = FloorCaptions(joined.source_language)
-        hearing = Hearing(
+        context = ListenerContext(
             self._engine,
             joined.source_language,
             joined.audio_format,
@@ -155,19 +168,19 @@ class Machine:
             self.report,
             self._hooks,
         )
-        self._ear = FloorListener(
-            hearing,
-            self._result,
-            broken=lambda fault: self._broken(None, fault),
-            stepped_back=self._forget_times,
+        self._listener = FloorListener(
+            context,
+            self._on_result,
+            on_broken=lambda fault: self._on_broken(None, fault),
+            on_clock_step_back=self._reset_floor_times,
         )
-        self._start(self._ear.run())
-        self._places.floor_is(joined.source_language)
+        self._start(self._listener.run())
+        self._seats.set_floor_language(joined.source_language)
 
-    def _voice(self, booth: Booth) -> SpeechOutput:
+    def _make_output(self, seat: LanguageSeat) -> SpeechOutput:
         assert self._session is not None
-        task = Task(
-            booth.language,
+        context = SpeechContext(
+            seat.language,
             self._session.source_language,
             self._session.audio_format,
             self._engine,
@@ -176,121 +189,125 @@ class Machine:
             self.report,
             self._hooks,
         )
-        return SpeechOutput(task, booth, lambda fault: self._broken(booth.language, fault))
+        return SpeechOutput(context, seat, lambda fault: self._on_broken(seat.language, fault))
 
     def _now_ms(self) -> float:
-        present = (booth.now_ms() for booth in self._places.booths.values() if not booth.is_away)
-        return next(present, float(self._clock.now_ms()))
+        seats = self._seats.by_language.values()
+        times = (seat.now_ms() for seat in seats if seat.is_seated)
+        return next(times, float(self._clock.now_ms()))
 
-    def _floor(self, audio: Audio, received_at_ms: float) -> None:
-        if self._ear is not None:
-            self._ear.heard(audio, received_at_ms)
+    def _on_floor_audio(self, audio: Audio, received_at_ms: float) -> None:
+        if self._listener is not None:
+            self._listener.receive(audio, received_at_ms)
 
-    def _forget_times(self) -> None:
+    def _reset_floor_times(self) -> None:
         if self._captions is not None:
-            self._captions.forget()
-        for booth in self._places.booths.values():
-            booth.cut = 0.0
+            self._captions.reset()
+        for seat in self._seats.by_language.values():
+            seat.interpreted_until = 0.0
 
-    def _turned(self, booth: Booth) -> None:
-        """A booth got or lost its lease: the ear listens while there is a voice."""
-        if self._ear is None or self._retiring:
+    def _on_lease_changed(self, seat: LanguageSeat) -> None:
+        """Start recognition with the first lease, and stop it with the last."""
+        if self._listener is None or self._retiring:
             return
-        if booth.holds and self._captions is not None:
+        if seat.holds and self._captions is not None:
             limits = self._options.limits
-            booth.cut = self._captions.cut(
-                self._ear.position,
-                from_machine=self._places.channels.get(booth.language) == "machine",
+            seat.interpreted_until = self._captions.start_position(
+                self._listener.position,
+                from_machine=self._seats.channels.get(seat.language) == "machine",
                 kept_ms=limits.kept_ms,
                 pre_roll_ms=limits.pre_roll_ms,
             )
-            self._ear.listen(booth.cut)
+            self._listener.listen(seat.interpreted_until)
         elif not self.holds:
-            self._ear.stop()
+            self._listener.stop()
 
-    def _captioned(self, caption: Caption) -> None:
+    def _on_caption(self, caption: Caption) -> None:
         if self._captions is not None:
-            self._captions.heard(caption)
+            self._captions.receive(caption)
 
-    def _result(self, result: Recognised) -> None:
-        """Let the floor's readers know, and each language's voice say it."""
-        voices = [self._places.booths[language] for language in sorted(self.holds)]
-        if not voices or self._captions is None or self._ear is None:
+    def _on_result(self, result: RecognitionResult) -> None:
+        """Caption a result, and interpret a final one into every language held."""
+        seats = [self._seats.by_language[language] for language in sorted(self.holds)]
+        if not seats or self._captions is None or self._listener is None:
             return
         now = self._now_ms()
-        # Of all voices the service takes the floor's captions from the first.
-        if caption := self._captions.of(result, now):
-            voices[0].caption(caption)
+        # The service accepts floor captions from the first language only.
+        if caption := self._captions.caption_for(result, now):
+            seats[0].queue_caption(caption)
         if result.final:
             self.report.sentences += 1
-            self._said = result.text
-            self._places.fitness.works(None)
-            utterance = Utterance(result, now, round(self._ear.since_end_of(result)))
-            for booth in voices:
-                booth.say(utterance)
+            self._last_sentence = result.text
+            self._seats.health.reset_backoff(None)
+            utterance = Utterance(result, now, round(self._listener.elapsed_since(result)))
+            for seat in seats:
+                seat.interpret(utterance)
 
-    def _broken(self, language: str | None, fault: EngineError | None) -> None:
-        """The engine does not work, for one language or at all: its listeners hear the floor."""
+    def _on_broken(self, language: str | None, fault: EngineError | None) -> None:
+        """Suspend the engine in a language or as a whole (None), so that listeners hear the floor.
+
+        A `fault` is permanent: it excludes the language, or ends the machine.
+        """
         if fault is None:
-            self._start(self._rest(language, self._resting(language)))
+            self._start(self._probe_until_healthy(language, self._suspend(language)))
         elif language is None:
             self._end(fault=fault)
         else:
-            self._places.fitness.never(language)
-        self._places.reconcile()
+            self._seats.health.exclude(language)
+        self._seats.reconcile()
 
-    def _resting(self, language: str | None) -> float:
-        seconds = self._places.fitness.rest(language)
-        self._hooks.on_news(Resting(seconds, language))
+    def _suspend(self, language: str | None) -> float:
+        seconds = self._seats.health.suspend(language)
+        self._hooks.on_news(EngineSuspended(seconds, language))
         return seconds
 
-    async def _rest(self, language: str | None, seconds: float) -> None:
-        """Until the engine works again, be that never: the session's end ends this too."""
+    async def _probe_until_healthy(self, language: str | None, seconds: float) -> None:
+        """Probe the engine until it works again, or the session ends."""
         await self._sleep(seconds)
-        while not await self._rehearsed(language):
-            await self._sleep(self._resting(language))
-        self._places.fitness.rested(language)
-        self._places.reconcile()
+        while not await self._probe(language):
+            await self._sleep(self._suspend(language))
+        self._seats.health.resume(language)
+        self._seats.reconcile()
 
-    async def _rehearsed(self, language: str | None) -> bool:
+    async def _probe(self, language: str | None) -> bool:
         assert self._session is not None
         session = self._session
         rate, limits = session.audio_format.sample_rate, self._options.limits
-        stage = HealthProbe(self._engine, session.source_language, rate, limits, self._sleep)
-        return await (stage.hears() if language is None else stage.says(self._said, language))
+        probe = HealthProbe(self._engine, session.source_language, rate, limits, self._sleep)
+        if language is None:
+            return await probe.can_recognise()
+        return await probe.can_speak(self._last_sentence, language)
 
     async def _retire(self) -> None:
-        limits = self._options.limits
-        if self._ear is not None and self._ear.is_listening:
+        limits, listener = self._options.limits, self._listener
+        if listener is not None and listener.is_listening:
             try:
-                await within(self._sleep, limits.boundary_seconds, self._ear.boundary())
-                self._ear.stop()
+                await with_timeout(self._sleep, limits.boundary_seconds, listener.wait_for_pause())
+                listener.stop()
             except TimeoutError:
                 with contextlib.suppress(TimeoutError):
-                    await within(self._sleep, limits.finish_seconds, self._ear.finish())
-        await asyncio.gather(
-            *(self._withdraw(booth) for booth in list(self._places.booths.values()))
-        )
+                    await with_timeout(self._sleep, limits.finish_seconds, listener.finish())
+        seats = list(self._seats.by_language.values())
+        await asyncio.gather(*(self._release(seat) for seat in seats))
         with contextlib.suppress(TimeoutError):
-            await within(self._sleep, limits.leave_seconds, self._places.emptied())
+            await with_timeout(self._sleep, limits.leave_seconds, self._seats.wait_empty())
         self._end()
 
-    async def _withdraw(self, booth: Booth) -> None:
+    async def _release(self, seat: LanguageSeat) -> None:
         limits = self._options.limits
         with contextlib.suppress(TimeoutError):
-            await within(self._sleep, limits.drain_seconds, booth.drained())
+            await with_timeout(self._sleep, limits.drain_seconds, seat.wait_drained())
         with contextlib.suppress(TimeoutError):
-            await within(self._sleep, limits.leave_seconds, booth.hand_over())
-        booth.close()
+            await with_timeout(self._sleep, limits.leave_seconds, seat.hand_over())
+        seat.close()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._guarded(work))
+        task = asyncio.create_task(self._end_on_error(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        """What fails here ends the machine."""
+    async def _end_on_error(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except Exception as fault:  # noqa: BLE001 - raised again by `run`
@@ -298,5 +315,5 @@ class Machine:
 
     def _end(self, *, reason: str | None = None, fault: Exception | None = None) -> None:
         if not self._over.is_set():
-            self._ended, self._fault = reason, fault
+            self._end_reason, self._fault = reason, fault
             self._over.set()

@@ -1,19 +1,19 @@
-"""What a machine does, in words."""
+"""Machine news and reports as text for people."""
 
 from __future__ import annotations
 
 from client.playback.latency import LatencyRecord, LatencySummary
 from interpreter.engine import Stage
 from interpreter.machine.report import (
-    EngineFault,
-    LeaseNews,
-    Left,
+    ConnectionLost,
+    ConnectionRestored,
+    EngineFailed,
+    EngineSuspended,
+    LeaseChanged,
     News,
-    OfSeat,
-    OutOfReach,
     Report,
-    Resting,
-    WithinReach,
+    SeatLeft,
+    SeatNews,
 )
 
 _TASKS: dict[Stage, str] = {
@@ -24,54 +24,57 @@ _TASKS: dict[Stage, str] = {
 
 
 def describe_news(news: News) -> str | None:
-    """One line, or None for what happens all the time."""
+    """Describe news in one line; None for routine events."""
     match news:
-        case LeaseNews() | Left() | OutOfReach() | WithinReach():
-            return _of_seat(news)
-        case EngineFault(stage=stage, fault=fault, language=language):
+        case LeaseChanged() | SeatLeft() | ConnectionLost() | ConnectionRestored():
+            return _describe_seat_news(news)
+        case EngineFailed(stage=stage, fault=fault, language=language):
             into = f" for {language}" if language else ""
             return f"The engine failed to {_TASKS[stage]}{into} ({fault})."
-        case Resting(seconds=seconds, language=language):
-            what = language or "everything"
+        case EngineSuspended(seconds=seconds, language=language):
+            scope = f"for {language}" if language else "at all"
             return (
-                f"The engine is out of order for {what}: listeners hear the floor; "
-                f"another try in {seconds:g} s."
+                f"The engine does not work {scope}: listeners hear the floor. "
+                f"Next attempt in {seconds:g} s."
             )
         case _:
             return None
 
 
-def _of_seat(news: OfSeat) -> str | None:
+def _describe_seat_news(news: SeatNews) -> str | None:
     match news:
-        case LeaseNews(language=language, holds=True):
+        case LeaseChanged(language=language, holds=True):
             return f"The machine is the voice of {language}."
-        case LeaseNews(language=language, reason="left"):
+        case LeaseChanged(language=language, reason="left"):
             return f"The machine has left {language}."
-        case LeaseNews(language=language):
-            return f"The machine is not the voice of {language} now; it waits for its turn."
-        case OutOfReach(language=language, reason=reason, seconds=seconds):
+        case LeaseChanged(language=language):
+            return f"The machine is no longer the voice of {language}; it stands by."
+        case ConnectionLost(language=language, reason=reason, seconds=seconds):
             return f"Lost for {language}: {reason}. Trying for {seconds:.0f} s to come back …"
-        case WithinReach(language=language):
+        case ConnectionRestored(language=language):
             return f"Back for {language}."
         case _:
             return None
 
 
 def describe_report(report: Report) -> str:
-    """`interpreted: 12 sentences; es 11 spoken, 1 not (behind 1); ca 12 spoken; end of …`."""
+    """Describe a report in one line.
+
+    Example: `interpreted: 12 sentences; es 11 spoken, 1 not (behind 1); ca 12 spoken; end of …`.
+    """
     parts = [f"interpreted: {report.sentences} sentences"]
-    for language, account in sorted(report.languages.items()):
-        part = f"{language} {account.spoken} spoken"
-        if unspoken := account.unspoken.total():
-            why = ", ".join(f"{loss} {count}" for loss, count in account.unspoken.items())
-            part += f", {unspoken} not ({why})"
-        if lost := account.lost_chunks + account.refused_chunks:
+    for language, counts in sorted(report.languages.items()):
+        part = f"{language} {counts.spoken} spoken"
+        if unspoken := counts.unspoken.total():
+            reasons = ", ".join(f"{reason} {count}" for reason, count in counts.unspoken.items())
+            part += f", {unspoken} not ({reasons})"
+        if lost := counts.lost_chunks + counts.refused_chunks:
             part += f", {lost} chunks lost"
         parts.append(part)
     if report.unheard:
-        parts.append(f"{report.unheard} chunks of the floor came too fast to be recognised")
+        parts.append(f"{report.unheard} floor chunks dropped because recognition was too slow")
     if failures := report.failures.total():
-        parts.append(f"{failures} failures of the engine")
+        parts.append(f"{failures} engine failures")
     total = report.latencies.get("total", LatencyRecord()).summary()
     if total is not None:
         parts.append(f"end of a sentence to its first sound: {_percentiles(total)}")

@@ -1,4 +1,4 @@
-"""What a machine interpreter did: an account in numbers, and news as they happen. No texts."""
+"""Statistics and live events of a machine interpreter. Contain no spoken text."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from client.playback.latency import LatencyRecord
 from interpreter.engine import Stage
 from shared.models.interpretation import LeaseReason, Renders
 
-# Why a sentence was not spoken: the voice was too far behind, its turn was over, the broadcast was
-# held, or the engine could not.
-Loss = Literal["behind", "turn", "held", "engine"]
+# Why a sentence was not spoken: output too far behind, lease lost, broadcast paused or muted, or
+# engine failed.
+SkipReason = Literal["behind", "turn", "held", "engine"]
 
 
 @dataclass(frozen=True, slots=True)
-class LeaseNews:
-    """The machine is, or is not any more, the voice of a language."""
+class LeaseChanged:
+    """The machine acquired or lost the lease of a language."""
 
     language: str
     holds: bool
@@ -26,17 +26,15 @@ class LeaseNews:
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """The machine has given up its seat in a language."""
+class SeatLeft:
+    """The machine left a language."""
 
     language: str
 
 
 @dataclass(frozen=True, slots=True)
-class OutOfReach:
-    """The connection of a language is lost, for that reason; it is tried for so long to have it
-    again.
-    """
+class ConnectionLost:
+    """The connection of a language was lost; reconnection is tried for `seconds`."""
 
     language: str
     reason: str
@@ -44,31 +42,31 @@ class OutOfReach:
 
 
 @dataclass(frozen=True, slots=True)
-class WithinReach:
-    """It is there again."""
+class ConnectionRestored:
+    """The connection of a language is back."""
 
     language: str
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """A sentence began to be heard."""
+class SentenceSpoken:
+    """The first chunk of a sentence was sent."""
 
     language: str
     renders: Renders
 
 
 @dataclass(frozen=True, slots=True)
-class Unspoken:
+class SentenceSkipped:
     """A sentence was not spoken, or not to its end."""
 
     language: str
-    loss: Loss
+    reason: SkipReason
 
 
 @dataclass(frozen=True, slots=True)
-class EngineFault:
-    """The engine failed in a stage; `fault` is what kind of failure it was."""
+class EngineFailed:
+    """A stage of the engine failed; `fault` is the kind of failure."""
 
     stage: Stage
     fault: str
@@ -76,60 +74,67 @@ class EngineFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Resting:
-    """The engine is out of order, in one language or (None) as a whole: tried again in so long."""
+class EngineSuspended:
+    """The engine is suspended in a language, or as a whole (None); probed after `seconds`."""
 
     seconds: float
     language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Recognising:
-    """The floor is recognised from now on, or not any more."""
+class RecognitionSwitched:
+    """Recognition of the floor was switched on or off."""
 
     on: bool
 
 
-OfSeat = LeaseNews | Left | OutOfReach | WithinReach
-News = OfSeat | Spoken | Unspoken | EngineFault | Resting | Recognising
+SeatNews = LeaseChanged | SeatLeft | ConnectionLost | ConnectionRestored
+News = (
+    SeatNews
+    | SentenceSpoken
+    | SentenceSkipped
+    | EngineFailed
+    | EngineSuspended
+    | RecognitionSwitched
+)
 
 
 @dataclass(slots=True)
 class Hooks:
-    """What a user interface or a log wants to know while a machine runs."""
+    """Callbacks for a user interface or a log."""
 
     on_news: Callable[[News], None] = lambda news: None
 
 
 @dataclass(slots=True)
 class LanguageReport:
-    """What became of the sentences and chunks of one language."""
+    """Sentences and chunks of one language."""
 
     spoken: int = 0
-    unspoken: Counter[Loss] = field(default_factory=Counter)
+    unspoken: Counter[SkipReason] = field(default_factory=Counter)
     chunks: int = 0
     lost_chunks: int = 0  # could not be sent in time
-    refused_chunks: int = 0  # not taken by the service
+    refused_chunks: int = 0  # refused by the service
 
 
 @dataclass(slots=True)
 class Report:
-    """The account of a machine so far; latencies in ms, of sentences that were spoken."""
+    """Statistics of a machine so far; latencies in ms, of spoken sentences."""
 
     sentences: int = 0
-    disordered: int = 0  # results that came out of order, overlapped, or were empty
+    disordered: int = 0  # results that were out of order, overlapping or empty
     restarts: int = 0  # of the recogniser
-    unheard: int = 0  # chunks of the floor that the recogniser was too slow for
+    unheard: int = 0  # floor chunks dropped because the recogniser was too slow
     failures: Counter[Stage] = field(default_factory=Counter)
     languages: dict[str, LanguageReport] = field(default_factory=dict)
     latencies: dict[str, LatencyRecord] = field(default_factory=dict)
 
-    def of(self, language: str) -> LanguageReport:
-        """The account of a language."""
+    def language(self, language: str) -> LanguageReport:
+        """Statistics of one language, created on first use."""
         return self.languages.setdefault(language, LanguageReport())
 
-    def measured(self, renders: Renders) -> None:
-        """Take in how long the stages of a sentence took; `total` is until its first chunk."""
+    def add_latencies(self, renders: Renders) -> None:
+        """Record the stage latencies of a sentence; `total` ends at its first chunk."""
         stages = {
             "recognise": renders.recognise_ms,
             "translate": renders.translate_ms,
@@ -139,7 +144,7 @@ class Report:
             self.latencies.setdefault(stage, LatencyRecord()).add(ms)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain values, for a log or as JSON."""
+        """Convert to plain values, for logs or JSON."""
         summaries = {stage: record.summary() for stage, record in self.latencies.items()}
         return {
             "sentences": self.sentences,
@@ -148,8 +153,8 @@ class Report:
             "unheard": self.unheard,
             "failures": dict(self.failures),
             "languages": {
-                language: {**asdict(account), "unspoken": dict(account.unspoken)}
-                for language, account in self.languages.items()
+                language: {**asdict(report), "unspoken": dict(report.unspoken)}
+                for language, report in self.languages.items()
             },
             "latencies": {stage: asdict(it) for stage, it in summaries.items() if it is not None},
         }

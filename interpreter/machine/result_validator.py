@@ -1,21 +1,23 @@
-"""What a recogniser says is checked before it is believed. Pure.
+"""Validation and throttling of recognition results. Pure.
 
-Times are floor times, ms since the epoch.
+Times are floor times, ms since the Unix epoch.
 """
 
 from __future__ import annotations
 
-from interpreter.engine import Recognised
+from interpreter.engine import RecognitionResult
 
-# What was said so long after the newest sound (ms) was said by another clock.
+# A result this far ahead of the newest audio (ms) is timed by another clock.
 _AHEAD_MS = 1_000
-# Partial results change with every chunk; no reader follows faster than this.
+# Minimum interval of partial captions (ms). Partial results change with every chunk, faster than
+# anyone can read.
 _PARTIAL_MS = 250
 
 
 class ResultValidator:
-    """Lets results through that say something and come in the order of what was said; counts the
-    others in `disordered`.
+    """Accepts results that have text and come in chronological order.
+
+    `disordered` counts the final results it rejects.
     """
 
     def __init__(self) -> None:
@@ -23,19 +25,21 @@ class ResultValidator:
         self._spoken_until: int | None = None
         self._straggler = False
 
-    def stepped_back(self) -> None:
-        """The floor goes on by a clock that is behind the former one: the speaker is back, on
-        another device. What follows is not late. One sentence by the former clock may still come.
+    def clock_stepped_back(self) -> None:
+        """Accept earlier times from now on.
+
+        The speaker has returned on another device, whose clock is behind. One more sentence timed
+        by the old clock may still arrive.
         """
         self._spoken_until = None
         self._straggler = True
 
-    def passes(self, result: Recognised, heard_until: float) -> bool:
-        """Whether it is to be believed, if the floor was heard up to that time."""
+    def accepts(self, result: RecognitionResult, heard_until: float) -> bool:
+        """Whether a result is valid; `heard_until` is the end of the newest audio."""
         until = self._spoken_until
         later = until is None or result.timestamp >= until
         if not (result.text.strip() and result.end_timestamp >= result.timestamp and later):
-            # A partial result that its final has overtaken is in the nature of recognising.
+            # A partial result that arrives after its final one is normal and does not count.
             self.disordered += result.final
             return False
         if self._straggler and result.end_timestamp > heard_until + _AHEAD_MS:
@@ -46,18 +50,18 @@ class ResultValidator:
 
 
 class PartialThrottle:
-    """Whether a partial result is worth a caption now."""
+    """Limits the rate of partial captions."""
 
     def __init__(self) -> None:
         self._text = ""
-        self._told_at_ms = 0.0
+        self._sent_at_ms = 0.0
 
-    def passes(self, result: Recognised, now_ms: float) -> bool:
-        """Not if it says the same as the last one, nor too soon after it."""
+    def accepts(self, result: RecognitionResult, now_ms: float) -> bool:
+        """Whether to caption a result: not the same text again, nor too soon after the last."""
         if result.final:
             self._text = ""
             return True
-        if result.text == self._text or now_ms - self._told_at_ms < _PARTIAL_MS:
+        if result.text == self._text or now_ms - self._sent_at_ms < _PARTIAL_MS:
             return False
-        self._text, self._told_at_ms = result.text, now_ms
+        self._text, self._sent_at_ms = result.text, now_ms
         return True

@@ -1,4 +1,4 @@
-"""The voice of one language: translates what was said, speaks it, and sends it in real time."""
+"""Speech output of one language: translates, speaks and sends utterances in real time."""
 
 from __future__ import annotations
 
@@ -11,33 +11,42 @@ from client.changes import Changes
 from client.errors import UnavailableError
 from client.flows.streaming import run_until_first_ends
 from client.playback.capture import Sleep
-from interpreter.engine import Engine, EngineError, Recognised, Stage
+from interpreter.engine import Engine, EngineError, RecognitionResult, Stage
 from interpreter.machine.backlog import Backlog
 from interpreter.machine.options import Limits
 from interpreter.machine.pacer import Pacer, full_chunks
-from interpreter.machine.report import EngineFault, Hooks, Loss, Report, Spoken, Unspoken
-from interpreter.machine.timeouts import within
+from interpreter.machine.report import (
+    EngineFailed,
+    Hooks,
+    Report,
+    SentenceSkipped,
+    SentenceSpoken,
+    SkipReason,
+)
+from interpreter.machine.timeouts import with_timeout
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import Renders
 from shared.protocol.interpretation_messages import MAX_CAPTION_LENGTH, SendCaption
 
-_Answer = TypeVar("_Answer", str, bytes)
+_Output = TypeVar("_Output", str, bytes)
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """What was said on the floor; `recognised_at` is by the server's clock (ms since the epoch),
-    `recognise_ms` how long after its end that was.
+    """A final recognition result of the floor.
+
+    `recognised_at` is by the server's clock (ms since the Unix epoch); `recognise_ms` is the time
+    from the end of the utterance until then.
     """
 
-    heard: Recognised
+    result: RecognitionResult
     recognised_at: float
     recognise_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """An utterance in the voice's language; `translated_at` is by the server's clock."""
+    """A translated and spoken utterance; `translated_at` is by the server's clock."""
 
     utterance: Utterance
     text: str
@@ -46,11 +55,11 @@ class Speech:
     duration_ms: float
 
     def renders(self, first_sent_at: float) -> Renders:
-        """What its chunks say of it, the first of which is sent then."""
-        heard, recognised_at = self.utterance.heard, self.utterance.recognised_at
+        """Metadata of the chunks, given the time at which the first one is sent."""
+        result, recognised_at = self.utterance.result, self.utterance.recognised_at
         return Renders(
-            timestamp=heard.timestamp,
-            end_timestamp=heard.end_timestamp,
+            timestamp=result.timestamp,
+            end_timestamp=result.end_timestamp,
             recognise_ms=self.utterance.recognise_ms,
             translate_ms=round(max(self.translated_at - recognised_at, 0)),
             speak_ms=round(max(first_sent_at - self.translated_at, 0)),
@@ -58,23 +67,23 @@ class Speech:
 
 
 class SpeechChannel(Protocol):
-    """Where a voice is heard: its seat."""
+    """Destination of speech and captions: the seat of a language."""
 
     def now_ms(self) -> float:
-        """The time by the server's clock."""
+        """Current time by the server's clock."""
 
     async def send_audio(
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
         """Send a chunk. Raises UnavailableError if it cannot be sent now."""
 
-    def caption(self, caption: SendCaption) -> None:
-        """Send a caption by and by."""
+    def queue_caption(self, caption: SendCaption) -> None:
+        """Queue a caption to be sent in the background."""
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
-    """What a voice is for, and with what it works."""
+class SpeechContext:
+    """Languages, audio format and collaborators of a speech output."""
 
     language: str
     source_language: str
@@ -87,198 +96,207 @@ class Task:
 
 
 class SpeechOutput:
-    """Takes utterances as they are recognised. `broken` is called when the engine has failed too
-    often in a row, or cannot do the language at all (with that fault).
+    """Speaks queued utterances into a channel.
+
+    Calls `on_broken` when the engine fails too often in a row (with None), or cannot serve the
+    language at all (with the error).
     """
 
     def __init__(
-        self, task: Task, outlet: SpeechChannel, broken: Callable[[EngineError | None], None]
+        self,
+        context: SpeechContext,
+        channel: SpeechChannel,
+        on_broken: Callable[[EngineError | None], None],
     ) -> None:
-        self._task = task
-        self._outlet = outlet
-        self._broken = broken
-        self._account = task.report.of(task.language)
-        limits = task.limits
-        self._backlog: Backlog[Speech] = Backlog(limits.hurry_ms, limits.backlog_ms, limits.fastest)
-        self._pacer = Pacer(task.audio_format.chunk_ms)
+        self._context = context
+        self._channel = channel
+        self._on_broken = on_broken
+        self._report = context.report.language(context.language)
+        limits = context.limits
+        self._backlog: Backlog[Speech] = Backlog(
+            limits.speed_up_ms, limits.backlog_ms, limits.max_speed
+        )
+        self._pacer = Pacer(context.audio_format.chunk_ms)
         self._incoming: deque[Utterance] = deque()
-        self._turn = 0  # rises whenever everything is forgotten
+        self._generation = 0  # incremented by `discard`
         self._preparing = False
-        self._speaking = False
+        self._sending = False
         self._failures = 0
         self._seq = 0
         self._changes = Changes()
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing to say."""
-        busy = self._incoming or self._preparing or self._speaking
+        """Whether nothing is queued, being prepared or being sent."""
+        busy = self._incoming or self._preparing or self._sending
         return not busy and self._backlog.is_empty
 
-    def say(self, utterance: Utterance) -> None:
-        """Say this in one's language as soon as possible."""
+    def enqueue(self, utterance: Utterance) -> None:
+        """Queue an utterance for translation and speech."""
         self._incoming.append(utterance)
-        if len(self._incoming) > self._task.limits.waiting:
+        if len(self._incoming) > self._context.limits.max_untranslated:
             self._incoming.popleft()
-            self.pass_over("behind")
+            self.skip("behind")
         self._changes.notify()
 
-    def hush(self, loss: Loss) -> None:
-        """Stop at once, and forget what was to be said."""
-        self._turn += 1
-        unspoken = len(self._incoming) + len(self._backlog.clear())
-        unspoken += self._preparing + self._speaking
-        # What is under way goes on for a while, and then finds that its turn is over.
-        self._preparing = self._speaking = False
+    def discard(self, reason: SkipReason) -> None:
+        """Stop sending at once and discard everything queued."""
+        self._generation += 1
+        skipped = len(self._incoming) + len(self._backlog.clear())
+        skipped += self._preparing + self._sending
+        # Work in progress continues for a moment, until it sees the new generation.
+        self._preparing = self._sending = False
         self._incoming.clear()
-        for _ in range(unspoken):
-            self.pass_over(loss)
+        for _ in range(skipped):
+            self.skip(reason)
         self._changes.notify()
 
     async def run(self) -> None:
-        """Translate, speak and send until it is cancelled."""
-        await run_until_first_ends(self._prepare(), self._send())
+        """Translate, speak and send until cancelled."""
+        await run_until_first_ends(self._prepare_all(), self._send_all())
 
-    async def drained(self) -> None:
-        """Wait until there is nothing to say."""
+    async def wait_drained(self) -> None:
+        """Wait until everything queued is sent."""
         await self._changes.until(lambda: self.is_idle)
 
-    async def _prepare(self) -> None:
+    async def _prepare_all(self) -> None:
         while True:
             await self._changes.until(lambda: self._incoming)
-            utterance, turn = self._incoming.popleft(), self._turn
+            utterance, generation = self._incoming.popleft(), self._generation
             self._preparing = True
             try:
-                speech = await self._prepared(utterance)
+                speech = await self._prepare(utterance)
             finally:
                 self._preparing = False
-            if turn == self._turn:  # else it was counted already
+            if generation == self._generation:  # otherwise `discard` has counted it
                 if speech is None:
-                    self.pass_over("engine")
+                    self.skip("engine")
                 else:
-                    for left_out in self._backlog.add(speech):
-                        self._caption(left_out.utterance, left_out.text, spoken=False)
-                        self.pass_over("behind")
+                    for skipped in self._backlog.add(speech):
+                        self._send_caption(skipped.utterance, skipped.text, spoken=False)
+                        self.skip("behind")
             self._changes.notify()
 
-    async def _prepared(self, utterance: Utterance) -> Speech | None:
-        """The utterance translated and spoken; None if the engine could not."""
-        task, limits = self._task, self._task.limits
-        heard = utterance.heard
-        text = await self._asked(
+    async def _prepare(self, utterance: Utterance) -> Speech | None:
+        """Translate and speak an utterance; None if the engine fails."""
+        context, limits = self._context, self._context.limits
+        source_text = utterance.result.text
+        text = await self._call_engine(
             "translate",
             limits.translate_seconds,
-            lambda: task.engine.translate(heard.text, task.source_language, task.language),
+            lambda: context.engine.translate(
+                source_text, context.source_language, context.language
+            ),
         )
         if text is None:
             return None
-        translated_at = self._outlet.now_ms()
-        rate, speed = task.audio_format.sample_rate, self._backlog.speed()
-        pcm = await self._asked(
+        translated_at = self._channel.now_ms()
+        rate, speed = context.audio_format.sample_rate, self._backlog.speed()
+        pcm = await self._call_engine(
             "speak",
             limits.speak_seconds,
-            lambda: task.engine.speak(text, task.language, rate, speed),
+            lambda: context.engine.speak(text, context.language, rate, speed),
         )
-        if pcm is not None and task.audio_format.duration_ms(len(pcm)) > limits.longest_ms:
-            self._failed("speak", "endless", None)
+        if pcm is not None and context.audio_format.duration_ms(len(pcm)) > limits.max_speech_ms:
+            self._record_failure("speak", "endless", None)
             pcm = None
         if pcm is None:
-            self._caption(utterance, text, spoken=False)
+            self._send_caption(utterance, text, spoken=False)
             return None
         self._failures = 0
-        chunks = full_chunks(pcm, task.audio_format)
-        duration_ms = len(chunks) * task.audio_format.chunk_ms
+        chunks = full_chunks(pcm, context.audio_format)
+        duration_ms = len(chunks) * context.audio_format.chunk_ms
         return Speech(utterance, text, translated_at, chunks, duration_ms)
 
-    async def _asked(
-        self, stage: Stage, seconds: float, ask: Callable[[], Awaitable[_Answer]]
-    ) -> _Answer | None:
-        """What the engine answers; None if it fails, takes too long, or answers nothing."""
+    async def _call_engine(
+        self, stage: Stage, seconds: float, call: Callable[[], Awaitable[_Output]]
+    ) -> _Output | None:
+        """Call the engine; None if it fails, exceeds its time limit or returns nothing."""
         try:
-            answer = await within(self._task.sleep, seconds, ask())
+            output = await with_timeout(self._context.sleep, seconds, call())
         except TimeoutError:
-            self._failed(stage, "timeout", None)
+            self._record_failure(stage, "timeout", None)
         except EngineError as fault:
-            self._failed(stage, type(fault).__name__, fault)
-        except Exception as fault:  # noqa: BLE001 - an engine is somebody else's code
-            self._failed(stage, type(fault).__name__, None)
+            self._record_failure(stage, type(fault).__name__, fault)
+        except Exception as fault:  # noqa: BLE001 - engines are third-party code
+            self._record_failure(stage, type(fault).__name__, None)
         else:
-            if answer.strip():
-                return answer
-            self._failed(stage, "empty", None)
+            if output.strip():
+                return output
+            self._record_failure(stage, "empty", None)
         return None
 
-    def _failed(self, stage: Stage, kind: str, fault: EngineError | None) -> None:
-        task = self._task
-        task.report.failures[stage] += 1
-        task.hooks.on_news(EngineFault(stage, kind, task.language))
-        # Whoever waits for an engine that hangs hears nothing meanwhile.
+    def _record_failure(self, stage: Stage, kind: str, fault: EngineError | None) -> None:
+        context = self._context
+        context.report.failures[stage] += 1
+        context.hooks.on_news(EngineFailed(stage, kind, context.language))
+        # Timeouts count twice, because listeners hear nothing while a call hangs.
         self._failures += 2 if kind == "timeout" else 1
         if fault is not None and not fault.retryable:
-            self._broken(fault)
-        elif self._failures >= task.limits.failures:
-            self._broken(None)
+            self._on_broken(fault)
+        elif self._failures >= context.limits.max_failures:
+            self._on_broken(None)
 
-    async def _send(self) -> None:
+    async def _send_all(self) -> None:
         while True:
             speech = await self._changes.until(self._backlog.take)
-            self._speaking = True
+            self._sending = True
             try:
-                await self._spoken(speech, self._turn)
+                await self._send(speech, self._generation)
             finally:
-                self._speaking = False
+                self._sending = False
             self._changes.notify()
 
-    async def _spoken(self, speech: Speech, turn: int) -> None:
-        """Send a sentence, unless its turn is over before."""
+    async def _send(self, speech: Speech, generation: int) -> None:
+        """Send a sentence in real time, until a discard."""
         renders: Renders | None = None
         for chunk in speech.chunks:
-            await self._paced(turn)
-            if turn != self._turn:
+            await self._wait_for_pace(generation)
+            if generation != self._generation:
                 return
-            now = self._outlet.now_ms()
+            now = self._channel.now_ms()
             if renders is None:
                 renders = speech.renders(now)
-                self._begun(speech, renders)
-            await self._chunk(chunk, self._pacer.stamp(now), renders)
-            self._backlog.sent(self._task.audio_format.chunk_ms)
-        if turn == self._turn:
-            self._account.spoken += 1
+                self._record_start(speech, renders)
+            await self._send_chunk(chunk, self._pacer.stamp(now), renders)
+            self._backlog.sent(self._context.audio_format.chunk_ms)
+        if generation == self._generation:
+            self._report.spoken += 1
 
-    def _begun(self, speech: Speech, renders: Renders) -> None:
-        self._task.report.measured(renders)
-        self._task.hooks.on_news(Spoken(self._task.language, renders))
-        self._caption(speech.utterance, speech.text, spoken=True)
+    def _record_start(self, speech: Speech, renders: Renders) -> None:
+        self._context.report.add_latencies(renders)
+        self._context.hooks.on_news(SentenceSpoken(self._context.language, renders))
+        self._send_caption(speech.utterance, speech.text, spoken=True)
 
-    async def _paced(self, turn: int) -> None:
-        while turn == self._turn:
-            wait_ms = self._pacer.wait_ms(self._outlet.now_ms())
+    async def _wait_for_pace(self, generation: int) -> None:
+        while generation == self._generation:
+            wait_ms = self._pacer.wait_ms(self._channel.now_ms())
             if not wait_ms:
                 return
-            await self._task.sleep(wait_ms / 1000)
+            await self._context.sleep(wait_ms / 1000)
 
-    async def _chunk(self, audio: bytes, timestamp: int, renders: Renders) -> None:
+    async def _send_chunk(self, audio: bytes, timestamp: int, renders: Renders) -> None:
         seq, self._seq = self._seq, self._seq + 1
-        send = self._outlet.send_audio(seq, timestamp, audio, renders)
+        sending = self._channel.send_audio(seq, timestamp, audio, renders)
         try:
-            await within(self._task.sleep, self._task.limits.send_seconds, send)
-            self._account.chunks += 1
+            await with_timeout(self._context.sleep, self._context.limits.send_seconds, sending)
+            self._report.chunks += 1
         except (UnavailableError, TimeoutError):
-            self._account.lost_chunks += 1
+            self._report.lost_chunks += 1
 
-    def _caption(self, utterance: Utterance, text: str, *, spoken: bool) -> None:
-        heard = utterance.heard
-        self._outlet.caption(
+    def _send_caption(self, utterance: Utterance, text: str, *, spoken: bool) -> None:
+        result = utterance.result
+        self._channel.queue_caption(
             SendCaption(
                 text=text[:MAX_CAPTION_LENGTH],
                 final=True,
-                timestamp=heard.timestamp,
-                end_timestamp=heard.end_timestamp,
+                timestamp=result.timestamp,
+                end_timestamp=result.end_timestamp,
                 spoken=spoken,
             )
         )
 
-    def pass_over(self, loss: Loss) -> None:
+    def skip(self, reason: SkipReason) -> None:
         """Count a sentence that is not spoken."""
-        self._account.unspoken[loss] += 1
-        self._task.hooks.on_news(Unspoken(self._task.language, loss))
+        self._report.unspoken[reason] += 1
+        self._context.hooks.on_news(SentenceSkipped(self._context.language, reason))

@@ -1,4 +1,4 @@
-"""Waiting with a limit, by an injected sleep: what is waited for may be an engine that hangs."""
+"""Timeouts measured with an injected sleep, for engines and connections that may hang."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import TypeVar
 from client.playback.capture import Sleep
 
 _Result = TypeVar("_Result")
-# Whoever does not even obey a cancellation is left to itself after so long.
-_STUBBORN_SECONDS = 1.0
+# Time allowed for a cancelled task to end before it is abandoned.
+_CANCEL_SECONDS = 1.0
 
 
-async def within(sleep: Sleep, seconds: float, work: Awaitable[_Result]) -> _Result:
-    """The result of `work`; raises TimeoutError, and cancels it, if that takes longer."""
+async def with_timeout(sleep: Sleep, seconds: float, work: Awaitable[_Result]) -> _Result:
+    """Await `work`. Cancels it and raises TimeoutError after `seconds`."""
     task = asyncio.ensure_future(work)
     alarm = asyncio.ensure_future(sleep(seconds))
     try:
@@ -28,23 +28,25 @@ async def within(sleep: Sleep, seconds: float, work: Awaitable[_Result]) -> _Res
         alarm.cancel()
         if not task.done():
             task.cancel()
-            await asyncio.wait((task,), timeout=_STUBBORN_SECONDS)
+            await asyncio.wait((task,), timeout=_CANCEL_SECONDS)
 
 
 @contextlib.asynccontextmanager
-async def opened(
+async def open_with_timeout(
     sleep: Sleep,
     context: AbstractAsyncContextManager[_Result],
     *,
     start_seconds: float,
     close_seconds: float,
 ) -> AsyncIterator[_Result]:
-    """What `context` opens, for the block; raises TimeoutError if that takes longer. How closing
-    goes is nobody's concern: it is over, and somebody else's code.
+    """Enter `context` for the block, with a time limit each for entering and closing.
+
+    Raises TimeoutError if entering takes too long. Errors and timeouts on closing are ignored,
+    because the result is already there.
     """
-    entered = await within(sleep, start_seconds, context.__aenter__())
+    entered = await with_timeout(sleep, start_seconds, context.__aenter__())
     try:
         yield entered
     finally:
         with contextlib.suppress(Exception):
-            await within(sleep, close_seconds, context.__aexit__(None, None, None))
+            await with_timeout(sleep, close_seconds, context.__aexit__(None, None, None))

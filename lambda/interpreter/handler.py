@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from interpreter.function.machine_factory import interpreter_over
+from interpreter.function.machine_factory import interpreter_factory
 from interpreter.function.run import InterpreterRun, RunTimes
 from shared.entrypoints.invocation import InvocationHandler, timed_event_handler
 from shared.models.interpreter_run import RunRequest
@@ -15,7 +15,7 @@ def build(app: InterpreterApp) -> InvocationHandler:
     run = InterpreterRun(
         app.run_store,
         app.run_starter.start,
-        interpreter_over(app.settings.websocket_url, app.telemetry),
+        interpreter_factory(app.settings.websocket_url, app.telemetry),
         RunTimes(run=app.settings.interpreter_run_seconds),
         clock=app.clock,
         telemetry=app.telemetry,

@@ -1,1 +1,1 @@
-"""The engine on AWS: Amazon Transcribe hears, Amazon Translate translates, Amazon Polly speaks."""
+"""AWS engine: Amazon Transcribe, Amazon Translate and Amazon Polly."""

@@ -1,4 +1,4 @@
-"""Where the three services are, and how a stream's address is signed."""
+"""Endpoints of the three services, and signed URLs of Transcribe streams."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-# Beside AWS_ENDPOINT_URL_TRANSLATE and AWS_ENDPOINT_URL_POLLY, which botocore knows by itself:
+# botocore itself reads AWS_ENDPOINT_URL_TRANSLATE and AWS_ENDPOINT_URL_POLLY:
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 TRANSCRIBE_SETTING = "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING"
 _SERVICE = "transcribe"
 _PATH = "/stream-transcription-websocket"
-# The most that AWS allows.
+# The maximum that AWS allows.
 _EXPIRES_SECONDS = 300
 _SCHEMES = {"wss": "https", "ws": "http"}
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """URLs other than AWS's own: `transcribe` ws(s)://host:port, the others http(s)://host:port."""
+    """Custom endpoints: `transcribe` ws(s)://host:port, the others http(s)://host:port."""
 
     transcribe: str | None = None
     translate: str | None = None
     polly: str | None = None
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> Endpoints:
-        """What the environment says of Transcribe; of the others, botocore asks it."""
+    def from_environment(cls, environ: Mapping[str, str]) -> Endpoints:
+        """Read the Transcribe endpoint; botocore reads the others."""
         return cls(transcribe=environ.get(TRANSCRIBE_SETTING) or None)
 
 
 def transcribe_endpoint(region: str) -> str:
-    """Where AWS's Transcribe takes streams.
+    """Endpoint of Transcribe's streams in a Region.
 
     https://docs.aws.amazon.com/transcribe/latest/dg/streaming-websocket.html
     """
@@ -46,15 +46,15 @@ def transcribe_endpoint(region: str) -> str:
 def stream_url(
     endpoint: str, region: str, credentials: ReadOnlyCredentials, language: str, sample_rate: int
 ) -> str:
-    """The signed address of a new stream, good for five minutes; a secret for as long.
+    """Create the signed URL of a new stream. It is valid for five minutes, and secret.
 
-    `language` is Transcribe's code; `sample_rate` in Hz, 8 000 to 48 000.
+    `language` is Transcribe's code; `sample_rate` is 8 000 to 48 000 Hz.
     """
     parameters = {
         "language-code": language,
         "media-encoding": "pcm",
         "sample-rate": sample_rate,
-        # Words become stable sooner, so that whole sentences need not wait for a pause.
+        # Words become stable sooner, so that sentences are final before a pause.
         # https://docs.aws.amazon.com/transcribe/latest/dg/streaming-partial-results.html
         "enable-partial-results-stabilization": "true",
         "partial-results-stability": "high",

@@ -1,4 +1,4 @@
-"""The engine `aws`. It needs the rights that `interpreter.engines.aws.error_mapping` names."""
+"""The `aws` engine. Its IAM actions are listed in `interpreter.engines.aws.error_mapping`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import boto3
 from botocore.credentials import ReadOnlyCredentials
 
 from interpreter.engine import EngineUnavailableError, Recogniser, UnsupportedLanguageError
-from interpreter.engines.aws.calls import Calls
+from interpreter.engines.aws.call_pool import CallPool
 from interpreter.engines.aws.endpoints import Endpoints, stream_url, transcribe_endpoint
-from interpreter.engines.aws.error_mapping import HEAR, no_credentials
+from interpreter.engines.aws.error_mapping import TRANSCRIBE, no_credentials
 from interpreter.engines.aws.languages import transcribe_code, translate_code
-from interpreter.engines.aws.recogniser import Chance, TranscribeRecogniser
+from interpreter.engines.aws.recogniser import RandomFraction, TranscribeRecogniser
 from interpreter.engines.aws.speaker import SPEAK_CONFIG, Speaker
 from interpreter.engines.aws.stream import TranscribeStream
 from interpreter.engines.aws.timing import Timing
@@ -23,21 +23,20 @@ from interpreter.engines.aws.translator import TRANSLATE_CONFIG, Translator
 from interpreter.engines.aws.voices import SPOKEN_LANGUAGES, Gender, Kind
 from shared.utils.clock import Clock, SystemClock
 
-# One session: a few languages, a sentence or two of each at a time.
-_MOST_CALLS = 16
-# What comes later is of no use to a live session (s).
+# Enough for one session: a few languages, with one or two sentences each.
+_MAX_CALLS = 16
+# Later results are useless to a live session.
 _CALL_SECONDS = 6.0
 _KINDS: dict[str, Kind] = {"standard": "standard", "premium": "neural"}
 
 
 class AwsEngine:
-    """Transcribe, Translate and Polly. Use it within one event loop.
+    """Engine on Transcribe, Translate and Polly, for use within one event loop.
 
-    A session of the tier `premium` has neural voices, where there are any. Region and credentials
-    come from the boto3 session, other endpoints than AWS's from `endpoints` or the environment. No
-    translation and no speech takes longer than `call_seconds`, retries included, for each piece of
-    a text that is too long for one request.
-    Raises EngineUnavailableError if no Region is configured.
+    Sessions of the tier `premium` get neural voices where available. Region and credentials come
+    from the boto3 session, custom endpoints from `endpoints` or the environment. `call_seconds`
+    limits each call, including retries; a long text takes several calls. Raises
+    EngineUnavailableError if no Region is configured.
     """
 
     name = "aws"
@@ -52,19 +51,19 @@ class AwsEngine:
         timing: Timing | None = None,
         call_seconds: float = _CALL_SECONDS,
         clock: Clock | None = None,
-        chance: Chance = random.random,
+        random_fraction: RandomFraction = random.random,
     ) -> None:
         self._session = session or boto3.Session()
         region = self._session.region_name
         if not region:
             raise EngineUnavailableError("no AWS Region is configured; set AWS_DEFAULT_REGION")
-        endpoints = endpoints or Endpoints.of(os.environ)
+        endpoints = endpoints or Endpoints.from_environment(os.environ)
         self._region = region
         self._endpoint = endpoints.transcribe or transcribe_endpoint(region)
         self._timing = timing or Timing()
         self._clock = clock or SystemClock()
-        self._chance = chance
-        self._calls = Calls(_MOST_CALLS, call_seconds)
+        self._random_fraction = random_fraction
+        self._calls = CallPool(_MAX_CALLS, call_seconds)
         self._translator = Translator(
             self._session.client(
                 "translate", endpoint_url=endpoints.translate, config=TRANSLATE_CONFIG
@@ -79,7 +78,7 @@ class AwsEngine:
         )
 
     def targets(self, source: str) -> frozenset[str]:
-        """See `Engine`: what Translate and Polly know, but not the source's own language."""
+        """See `Engine`. The languages of Translate and Polly, except the source itself."""
         own = translate_code(source)
         if transcribe_code(source) is None or own is None:
             raise UnsupportedLanguageError(f"AWS cannot interpret from {source}")
@@ -97,10 +96,10 @@ class AwsEngine:
     async def _recogniser(self, language: str, sample_rate: int) -> AsyncIterator[Recogniser]:
         code = transcribe_code(language)
         if code is None:
-            raise UnsupportedLanguageError(f"Amazon Transcribe cannot hear {language}")
+            raise UnsupportedLanguageError(f"Amazon Transcribe does not support {language}")
 
         async def open_stream() -> TranscribeStream:
-            credentials = await self._calls.run(HEAR, self._credentials)
+            credentials = await self._calls.run(TRANSCRIBE, self._credentials)
             url = stream_url(self._endpoint, self._region, credentials, code, sample_rate)
             return await TranscribeStream.open(url, sample_rate, self._timing)
 
@@ -109,7 +108,7 @@ class AwsEngine:
             sample_rate,
             timing=self._timing,
             clock=self._clock,
-            chance=self._chance,
+            random_fraction=self._random_fraction,
         )
         try:
             await recogniser.start()
@@ -118,10 +117,10 @@ class AwsEngine:
             await recogniser.close()
 
     def _credentials(self) -> ReadOnlyCredentials:
-        """In a thread: those of this moment. They may have to be fetched."""
+        """Resolve the current credentials. Runs in a thread, since they may have to be fetched."""
         resolved = self._session.get_credentials()
         if resolved is None:
-            raise no_credentials(HEAR)
+            raise no_credentials(TRANSCRIBE)
         return resolved.get_frozen_credentials()
 
     async def translate(self, text: str, source: str, target: str) -> str:

@@ -1,7 +1,7 @@
-"""What AWS's refusals mean: its error codes become the interpreter's errors.
+"""Mapping of AWS errors to engine errors.
 
-The messages name the code and the remedy; AWS's own texts are left out, for they may quote what
-was said.
+Messages name the error code and the remedy. They leave out AWS's own texts, which may quote spoken
+text.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from botocore.exceptions import (
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
 
-HEAR = "transcribe:StartStreamTranscriptionWebSocket"
+TRANSCRIBE = "transcribe:StartStreamTranscriptionWebSocket"
 TRANSLATE = "translate:TranslateText"
 SPEAK = "polly:SynthesizeSpeech"
 
 _THROTTLED = {"ThrottlingException", "TooManyRequestsException", "Throttling"}
 _DENIED = {"AccessDeniedException", "AccessDenied"}
 # https://docs.aws.amazon.com/transcribe/latest/APIReference/CommonErrors.html
-_STRANGER = {
+_BAD_CREDENTIALS = {
     "ExpiredTokenException",
     "IncompleteSignature",
     "InvalidClientTokenId",
@@ -34,60 +34,60 @@ _STRANGER = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
-_NO_SUCH_PAIR = {"UnsupportedLanguagePairException", "LanguageNotSupportedException"}
-# The only BadRequestException that says nothing against the request. Its text is undocumented.
+_UNSUPPORTED_LANGUAGE = {"UnsupportedLanguagePairException", "LanguageNotSupportedException"}
+# Text of the only BadRequestException that does not blame the request. It is undocumented.
 _NO_AUDIO = "no new audio was received"
 
 
 class RequestRefusedError(EngineError):
-    """AWS finds the request itself wrong; to repeat it is of no use."""
+    """AWS rejects the request as invalid; repeating it is useless."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, retryable=False)
 
 
 class LimitExceededError(EngineError):
-    """The account's limit of streams or requests is reached; wait, or have it raised."""
+    """The account's quota of streams or requests is reached; wait, or request a higher quota."""
 
 
 class ConnectionLostError(EngineError):
-    """A connection broke, or the service had a fault; another attempt may succeed."""
+    """A connection broke or the service failed; another attempt may succeed."""
 
 
-def of_client_error(error: ClientError, action: str) -> EngineError:
-    """The meaning of a service's answer to `action`, as IAM calls it."""
+def from_client_error(error: ClientError, action: str) -> EngineError:
+    """Map an error response. `action` is the name of the call in IAM."""
     code = error.response.get("Error", {}).get("Code", "")
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return of_code(code, status, action)
+    return from_error_code(code, status, action)
 
 
-def of_code(code: str, status: int, action: str) -> EngineError:
-    """The meaning of an error code and an HTTP status (0: unknown)."""
+def from_error_code(code: str, status: int, action: str) -> EngineError:
+    """Map an error code and an HTTP status (0 if unknown)."""
     if code in _DENIED:
         fault: EngineError = EngineUnavailableError(
-            f"AWS denies {action} ({code}); give that right to the role"
+            f"AWS denies {action} ({code}); grant the role that permission"
         )
-    elif code in _STRANGER:
-        fault = EngineUnavailableError(f"AWS does not accept the credentials of {action} ({code})")
-    elif code in _NO_SUCH_PAIR:
-        fault = UnsupportedLanguageError(f"AWS does not know that language in {action} ({code})")
+    elif code in _BAD_CREDENTIALS:
+        fault = EngineUnavailableError(f"AWS does not accept the credentials for {action} ({code})")
+    elif code in _UNSUPPORTED_LANGUAGE:
+        fault = UnsupportedLanguageError(f"AWS does not support the language in {action} ({code})")
     elif code in _THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS:
         fault = LimitExceededError(
-            f"AWS throttles {action} ({code or status}); ask for a higher quota if it stays so"
+            f"AWS throttles {action} ({code or status}); request a higher quota if this persists"
         )
     elif status == HTTPStatus.FORBIDDEN:
         fault = EngineUnavailableError(
-            f"AWS refuses {action} (403 {code or 'without a code'}); has the role that right?"
+            f"AWS refuses {action} (403 {code or 'without a code'}); check the role's permissions"
         )
     elif HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        fault = RequestRefusedError(f"AWS finds {action} wrong ({code or status})")
+        fault = RequestRefusedError(f"AWS rejects {action} as invalid ({code or status})")
     else:
         fault = ConnectionLostError(f"{action} failed at AWS ({code or status or 'no code'})")
     return fault
 
 
-def of_botocore_error(error: BotoCoreError, action: str) -> EngineError:
-    """The meaning of a request that got no answer, or could not be made."""
+def from_botocore_error(error: BotoCoreError, action: str) -> EngineError:
+    """Map a request that got no answer or could not be sent."""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return no_credentials(action)
     if isinstance(error, NoRegionError):
@@ -96,22 +96,22 @@ def of_botocore_error(error: BotoCoreError, action: str) -> EngineError:
 
 
 def no_credentials(action: str) -> EngineUnavailableError:
-    """There is nothing to sign requests with."""
+    """Create the error for missing credentials."""
     return EngineUnavailableError(f"no AWS credentials were found for {action}")
 
 
-def of_stream_exception(kind: str, text: str) -> EngineError:
-    """The meaning of an exception frame: its type, and the text that came with it.
+def from_stream_exception(kind: str, text: str) -> EngineError:
+    """Map an exception frame of a Transcribe stream, by its type and text.
 
     https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_TranscriptResultStream.html
     """
     if kind == "LimitExceededException":
         return LimitExceededError(
             f"Transcribe has no more streams for this account ({kind}); "
-            "ask for a higher quota if it stays so"
+            "request a higher quota if this persists"
         )
     if kind == "BadRequestException":
         if _NO_AUDIO in text:
-            return ConnectionLostError("Transcribe had no sound for too long, and ended the stream")
-        return of_code(kind, HTTPStatus.BAD_REQUEST, HEAR)
-    return of_code(kind, 0, HEAR)
+            return ConnectionLostError("Transcribe ended the stream after too long without audio")
+        return from_error_code(kind, HTTPStatus.BAD_REQUEST, TRANSCRIBE)
+    return from_error_code(kind, 0, TRANSCRIBE)

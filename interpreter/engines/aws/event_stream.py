@@ -1,7 +1,7 @@
-"""The frames that Transcribe and its clients exchange, one or more in a WebSocket message.
+"""Event stream frames of Transcribe, one or more per WebSocket message.
 
 https://docs.aws.amazon.com/transcribe/latest/dg/streaming-setting-up.html#streaming-event-stream.
-botocore reads them; it cannot write them.
+botocore decodes these frames but cannot encode them.
 """
 
 from __future__ import annotations
@@ -16,34 +16,34 @@ from botocore.eventstream import EventStreamBuffer, ParserError
 
 from interpreter.engine import EngineError
 
-# Total length, length of the headers and the checksum of both; a checksum ends the frame.
+# Total length, length of the headers, and checksum of both. Another checksum ends the frame.
 _PRELUDE = struct.Struct(">III")
 _CHECKSUM_BYTES = 4
-_LEAST_BYTES = _PRELUDE.size + _CHECKSUM_BYTES
+_MIN_BYTES = _PRELUDE.size + _CHECKSUM_BYTES
 _STRING = 7
 # https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_AudioEvent.html
-MOST_AUDIO_BYTES = 32 * 1024
+MAX_AUDIO_BYTES = 32 * 1024
 
 
 class FrameError(EngineError):
-    """What came over the connection is no event stream; another connection may be better."""
+    """The connection carries invalid frames; another connection may work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame. Its headers' names begin with a colon, as they are sent."""
+    """One frame. Header names begin with a colon, as on the wire."""
 
     headers: Mapping[str, object]
     payload: bytes
 
     @property
     def event(self) -> str | None:
-        """Which event it is; None for an exception."""
+        """Event type; None for an exception."""
         return self._header(":event-type") if self.exception is None else None
 
     @property
     def exception(self) -> str | None:
-        """Which exception it is; None for an event."""
+        """Exception type; None for an event."""
         kind = self._header(":message-type")
         return self._header(f":{kind}-type") or kind if kind != "event" else None
 
@@ -53,9 +53,9 @@ class Frame:
 
 
 def encode(headers: Mapping[str, str], payload: bytes) -> bytes:
-    """A frame with these headers: names up to 255 B, values strings of up to 32 767 B."""
+    """Encode a frame. Header names have up to 255 B, values up to 32 767 B."""
     packed = b"".join(_packed(name, value) for name, value in headers.items())
-    size = _LEAST_BYTES + len(packed) + len(payload)
+    size = _MIN_BYTES + len(packed) + len(payload)
     lengths = struct.pack(">II", size, len(packed))
     start = lengths + struct.pack(">I", crc32(lengths))
     body = start + packed + payload
@@ -74,7 +74,7 @@ def _packed(name: str, value: str) -> bytes:
 
 
 def audio_event(pcm: bytes) -> bytes:
-    """A frame with sound, at most MOST_AUDIO_BYTES; one without any ends the stream.
+    """Encode an audio frame of up to MAX_AUDIO_BYTES. An empty one ends the stream.
 
     https://docs.aws.amazon.com/transcribe/latest/dg/streaming-websocket.html
     """
@@ -89,12 +89,12 @@ def audio_event(pcm: bytes) -> bytes:
 
 
 def decode(message: bytes) -> Iterator[Frame]:
-    """The frames of a WebSocket message. Raises FrameError."""
+    """Decode the frames of a WebSocket message. Raises FrameError."""
     rest = memoryview(message)
     while rest:
-        size = int.from_bytes(rest[:4]) if len(rest) >= _LEAST_BYTES else 0
-        if not _LEAST_BYTES <= size <= len(rest):
-            raise FrameError("Transcribe sent a frame that is not whole; connect again")
+        size = int.from_bytes(rest[:4]) if len(rest) >= _MIN_BYTES else 0
+        if not _MIN_BYTES <= size <= len(rest):
+            raise FrameError("Transcribe sent an incomplete frame; connect again")
         yield _decoded(bytes(rest[:size]))
         rest = rest[size:]
 

@@ -1,7 +1,7 @@
-"""The sound of the floor between its arrival and the service's last word on it.
+"""Buffer of floor audio until Transcribe has settled it.
 
-What the service has not dealt with when a stream breaks is sent again on the next one, so that
-neither a sentence nor its times are lost.
+Audio not settled when a stream breaks is sent again on the next stream, so that no sentence is
+lost and times stay right.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ _SAMPLE_BYTES = 2
 
 
 class FloorBuffer:
-    """Chunks that wait to be sent, and those that were sent and are not settled.
+    """Holds chunks that wait to be sent, and sent chunks that are not settled.
 
-    Together they last at most `most_ms`; of more, the oldest are dropped. Positions are ms in the
-    sound of the present stream.
+    Holds up to `max_ms` of audio and drops the oldest beyond that. Positions are ms of audio in
+    the current stream.
     """
 
-    def __init__(self, sample_rate: int, most_ms: float) -> None:
+    def __init__(self, sample_rate: int, max_ms: float) -> None:
         self._bytes_per_ms = sample_rate * _SAMPLE_BYTES / 1000
-        self._most_ms = most_ms
+        self._max_ms = max_ms
         self._waiting: deque[FloorChunk] = deque()
         self._sent: deque[tuple[float, FloorChunk]] = deque()
         self._kept_ms = 0.0
@@ -30,19 +30,19 @@ class FloorBuffer:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to send."""
+        """Whether chunks wait to be sent."""
         return bool(self._waiting)
 
     def duration(self, pcm: bytes) -> float:
-        """How long that sound lasts (ms)."""
+        """Duration of samples (ms)."""
         return len(pcm) / self._bytes_per_ms
 
     def add(self, chunk: FloorChunk) -> None:
-        """A chunk came in."""
+        """Append a chunk."""
         self._waiting.append(chunk)
         self._kept_ms += self.duration(chunk.pcm)
-        while self._kept_ms > self._most_ms and (self._sent or len(self._waiting) > 1):
-            # What was sent has at least been heard; what waits is lost altogether.
+        while self._kept_ms > self._max_ms and (self._sent or len(self._waiting) > 1):
+            # Drop sent chunks first: Transcribe has at least received them.
             if self._sent:
                 oldest = self._sent.popleft()[1]
             else:
@@ -51,18 +51,18 @@ class FloorBuffer:
             self._kept_ms -= self.duration(oldest.pcm)
 
     def take(self) -> FloorChunk | None:
-        """The next chunk to send, if there is one; tell `sent` when it is."""
+        """Next chunk to send, if any. Call `sent` after sending it."""
         return self._waiting[0] if self._waiting else None
 
     def sent(self, chunk: FloorChunk, position_ms: float) -> None:
-        """What `take` gave was sent, and ends at that position."""
-        # While it was being sent it may have been dropped.
+        """Record that the chunk from `take` was sent, and where it ends in the stream."""
+        # It may have been dropped while it was being sent.
         if self._waiting and self._waiting[0] is chunk:
             self._waiting.popleft()
             self._sent.append((position_ms, chunk))
 
     def settle(self, position_ms: float) -> None:
-        """The service has said all that it will of the sound up to that position."""
+        """Drop sent audio up to a position, since no more results will come for it."""
         while self._sent and self._sent[0][0] <= position_ms:
             self._kept_ms -= self.duration(self._sent.popleft()[1].pcm)
         if self._sent:
@@ -72,16 +72,16 @@ class FloorBuffer:
                 self._sent[0] = (end, self._cut(chunk, over))
 
     def _cut(self, chunk: FloorChunk, over_ms: float) -> FloorChunk:
-        """The chunk without its first ms."""
+        """Cut the first `over_ms` off a chunk."""
         cut = int(over_ms * self._bytes_per_ms) // _SAMPLE_BYTES * _SAMPLE_BYTES
         self._kept_ms -= self.duration(chunk.pcm[:cut])
         return FloorChunk(round(chunk.timestamp + over_ms), chunk.pcm[cut:])
 
     def settle_all(self) -> None:
-        """The service has said all that it will of what was sent."""
+        """Drop all sent audio."""
         self.settle(float("inf"))
 
     def rewind(self) -> None:
-        """The stream is lost: what is not settled waits again, before what waits."""
+        """Queue the unsettled audio of a lost stream again, in front of the waiting chunks."""
         self._waiting.extendleft(chunk for _, chunk in reversed(self._sent))
         self._sent.clear()

@@ -1,7 +1,7 @@
-"""Which of our language codes the services know, and under what names.
+"""Language codes of Transcribe and Translate for our codes (lower-case BCP 47).
 
-Ours are lower-case BCP 47. What a table does not have is looked for under its language alone:
-`en-ca` is heard as `en`. Cantonese and Mandarin have names of their own in each service.
+A code missing from a table falls back to the code without its last part: `en-ca` is recognised as
+`en`. Each service has its own names for Cantonese and Mandarin.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_StartStreamTranscription.html
-_HEARD = (
+_TRANSCRIBED = (
     "af-ZA ar-AE ar-SA ca-ES cs-CZ da-DK de-CH de-DE el-GR en-AB en-AU en-GB en-IE en-IN en-NZ "
     "en-US en-WL en-ZA es-ES es-US eu-ES fa-IR fi-FI fr-CA fr-FR gl-ES he-IL hi-IN hr-HR id-ID "
     "it-IT ja-JP ko-KR lv-LV ms-MY nl-NL no-NO pl-PL pt-BR pt-PT ro-RO ru-RU sk-SK so-SO sr-RS "
     "sv-SE th-TH tl-PH uk-UA vi-VN zh-CN zh-HK zh-TW zu-ZA"
 ).split()
-# What a language without a region is heard as, where there is a choice.
-_HEARD_AS = {
+# Transcribe's code for a language without a region, where several exist.
+_TRANSCRIBED_AS = {
     "ar": "ar-SA",
     "de": "de-DE",
     "en": "en-US",
@@ -49,8 +49,8 @@ _TRANSLATED_AS = {
 }
 
 
-def found(code: str, table: Mapping[str, str]) -> str | None:
-    """What a table has for a code, or else for the code with less and less after its language."""
+def lookup(code: str, table: Mapping[str, str]) -> str | None:
+    """Look up a code, dropping subtags from the end until the table has it."""
     while code:
         if code in table:
             return table[code]
@@ -59,20 +59,20 @@ def found(code: str, table: Mapping[str, str]) -> str | None:
 
 
 def _table(codes: list[str], special: Mapping[str, str]) -> dict[str, str]:
-    """By our codes: each code itself, each language alone, and what is special."""
-    alone = {code.partition("-")[0]: code for code in codes}
-    return {**alone, **{code.lower(): code for code in codes}, **special}
+    """Build a table keyed by our codes: with region, without region, and special cases."""
+    bare = {code.partition("-")[0]: code for code in codes}
+    return {**bare, **{code.lower(): code for code in codes}, **special}
 
 
-_TRANSCRIBE = _table(_HEARD, _HEARD_AS)
+_TRANSCRIBE = _table(_TRANSCRIBED, _TRANSCRIBED_AS)
 _TRANSLATE = _table(_TRANSLATED, _TRANSLATED_AS)
 
 
 def transcribe_code(language: str) -> str | None:
-    """What Transcribe calls a language that it can hear in a stream."""
-    return found(language, _TRANSCRIBE)
+    """Transcribe's code of a language it can recognise in a stream."""
+    return lookup(language, _TRANSCRIBE)
 
 
 def translate_code(language: str) -> str | None:
-    """What Translate calls it."""
-    return found(language, _TRANSLATE)
+    """Translate's code of a language."""
+    return lookup(language, _TRANSLATE)

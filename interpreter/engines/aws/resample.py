@@ -1,7 +1,7 @@
-"""Speech at another sample rate, without numpy, which the functions do not have.
+"""Resampling of speech without numpy, which is not in the functions' layer.
 
-A windowed sinc, evaluated only at the phases that two rates have to each other, one tap at a time
-over whole slices: three seconds from 16 to 48 kHz take some 0.1 s.
+A windowed sinc, evaluated only at the phases between the two rates, one tap at a time over whole
+slices. Three seconds from 16 to 48 kHz take about 0.1 s.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import sys
 from array import array
 from functools import lru_cache
 
-# Zero crossings of the sinc on each side. Speech of Polly has little above 7 kHz.
+# Zero crossings of the sinc on each side. Polly's speech has little above 7 kHz.
 _CROSSINGS = 8
-# The pass band ends a little below the lower rate's half, where the window's slope begins.
+# The pass band ends slightly below half the lower rate, where the window's slope begins.
 _ROLL_OFF = 0.92
 _LOWEST, _HIGHEST = -32_768, 32_767
 
 
 def resample(pcm: bytes, rate: int, wanted: int) -> bytes:
-    """s16le samples at `rate` Hz as samples at `wanted` Hz, of the same duration."""
+    """Convert s16le samples from `rate` Hz to `wanted` Hz, keeping the duration."""
     if rate == wanted or not pcm:
         return pcm
     samples = array("h", pcm[: len(pcm) // 2 * 2])
@@ -28,7 +28,7 @@ def resample(pcm: bytes, rate: int, wanted: int) -> bytes:
     divisor = math.gcd(rate, wanted)
     up, down = wanted // divisor, rate // divisor
     filters, reach = _filters(up, down)
-    # Beyond its ends the sound is silent.
+    # Pad both ends with silence.
     padded = [0.0] * reach + [float(sample) for sample in samples] + [0.0] * (reach + down + 1)
     out = array("h", bytes(2 * (len(samples) * up // down)))
     for phase, taps in enumerate(filters):
@@ -43,7 +43,7 @@ def resample(pcm: bytes, rate: int, wanted: int) -> bytes:
 def _filtered(
     padded: list[float], start: int, step: int, count: int, taps: tuple[float, ...]
 ) -> array[int]:
-    """`count` samples, each of them the taps over what begins `step` after the one before."""
+    """Apply the taps `count` times, advancing by `step` samples."""
     end = (count - 1) * step + 1
     sums = [0.0] * count
     for offset, tap in enumerate(taps, start):
@@ -54,7 +54,7 @@ def _filtered(
 
 @lru_cache(8)
 def _filters(up: int, down: int) -> tuple[tuple[tuple[float, ...], ...], int]:
-    """For each phase its taps, and how many samples they reach to each side."""
+    """Taps of each phase, and the number of samples they reach to each side."""
     cutoff = _ROLL_OFF * min(1.0, up / down)
     reach = math.ceil(_CROSSINGS / cutoff)
     filters = []
@@ -67,7 +67,7 @@ def _filters(up: int, down: int) -> tuple[tuple[tuple[float, ...], ...], int]:
 
 
 def _tap(distance: float, cutoff: float, reach: int) -> float:
-    """A sinc under a Hann window, at `distance` samples from its middle."""
+    """Hann-windowed sinc at `distance` samples from its centre."""
     width = reach + 1
     if abs(distance) >= width:
         return 0.0

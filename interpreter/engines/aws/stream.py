@@ -1,4 +1,4 @@
-"""One stream of Transcribe: its WebSocket, and the times of what goes over it.
+"""One Transcribe stream over a WebSocket, with the timeline of its audio.
 
 https://docs.aws.amazon.com/transcribe/latest/dg/streaming-websocket.html
 """
@@ -25,58 +25,58 @@ from websockets.http11 import Response
 from client.urls import is_local
 from interpreter.engine import EngineError, EngineUnavailableError
 from interpreter.engines.aws.error_mapping import (
-    HEAR,
+    TRANSCRIBE,
     ConnectionLostError,
-    of_code,
-    of_stream_exception,
+    from_error_code,
+    from_stream_exception,
 )
-from interpreter.engines.aws.event_stream import MOST_AUDIO_BYTES, FrameError, audio_event, decode
+from interpreter.engines.aws.event_stream import MAX_AUDIO_BYTES, FrameError, audio_event, decode
 from interpreter.engines.aws.timing import Timing
 from interpreter.engines.aws.transcripts import Result, results_of
 from interpreter.timeline import Timeline
 
 _CLOSE_SECONDS = 1.0
-# Some seconds of words are a few KB.
-_MOST_MESSAGE_BYTES = 1024 * 1024
+# A few seconds of words take a few KB.
+_MAX_MESSAGE_BYTES = 1024 * 1024
 _SAMPLE_BYTES = 2
-# At its debug level the library writes handshakes and frames, which are signed and hold speech.
+# At debug level the library logs handshakes, which are signed, and frames, which contain speech.
 _wire_log = logging.getLogger("lingocast.interpreter.wire")
 _wire_log.setLevel(logging.WARNING)
 
 
 class TranscribeStream:
-    """An open stream. Positions are ms in the sound that it was sent."""
+    """An open stream. Positions are ms of audio sent."""
 
     def __init__(self, socket: ClientConnection, sample_rate: int, timing: Timing) -> None:
         self._socket = socket
         self._bytes_per_ms = sample_rate * _SAMPLE_BYTES / 1000
-        self._most_bytes = min(MOST_AUDIO_BYTES, int(self._bytes_per_ms * 200)) // 2 * 2
+        self._max_bytes = min(MAX_AUDIO_BYTES, int(self._bytes_per_ms * 200)) // 2 * 2
         self._timing = timing
         self._ended = False
         self.timeline = Timeline()
 
     @classmethod
     async def open(cls, url: str, sample_rate: int, timing: Timing) -> Self:
-        """A new stream at a signed address. Raises EngineError."""
+        """Open a stream at a signed URL. Raises EngineError."""
         try:
             socket = await connect(
                 url,
                 compression=None,
                 open_timeout=timing.open,
                 close_timeout=_CLOSE_SECONDS,
-                # Whether Transcribe answers pings is nowhere documented; what is dead is found
-                # out by what cannot be sent, and by what does not come.
+                # Pings are undocumented for Transcribe. A dead connection shows by failing sends
+                # and missing results.
                 ping_interval=None,
-                max_size=_MOST_MESSAGE_BYTES,
+                max_size=_MAX_MESSAGE_BYTES,
                 proxy=None if is_local(url) else True,
                 logger=_wire_log,
             )
         except InvalidStatus as refused:
             raise _refusal(refused.response) from None
         except (InvalidURI, ValueError):
-            raise EngineUnavailableError("Transcribe's endpoint is no address (wss://…)") from None
+            raise EngineUnavailableError("Transcribe's endpoint is not a wss:// URL") from None
         except (InvalidMessage, InvalidHandshake):
-            raise ConnectionLostError("what answers at Transcribe's endpoint is not it") from None
+            raise ConnectionLostError("the server at Transcribe's endpoint is not it") from None
         except TimeoutError:
             raise ConnectionLostError("Transcribe does not answer") from None
         except OSError as fault:
@@ -86,7 +86,7 @@ class TranscribeStream:
         return cls(socket, sample_rate, timing)
 
     async def send(self, pcm: bytes, timestamp: int | None = None) -> float:
-        """Send sound captured at `timestamp`; without one, sound that follows the last.
+        """Send audio captured at `timestamp`, by default directly after the last.
 
         Returns the position of its end. Raises EngineError.
         """
@@ -94,16 +94,16 @@ class TranscribeStream:
         if timestamp is None:
             timestamp = self.timeline.end_at(heard) if heard else 0
         self.timeline.add(timestamp, len(pcm) / self._bytes_per_ms)
-        for start in range(0, len(pcm), self._most_bytes):
-            await self._send(audio_event(pcm[start : start + self._most_bytes]))
+        for start in range(0, len(pcm), self._max_bytes):
+            await self._send(audio_event(pcm[start : start + self._max_bytes]))
         return self.timeline.heard_ms
 
     async def send_silence(self, duration_ms: float) -> None:
-        """Send silence that nobody captured. Raises EngineError."""
+        """Send generated silence. Raises EngineError."""
         await self.send(bytes(int(duration_ms * self._bytes_per_ms) // 2 * 2))
 
     async def end(self) -> None:
-        """No more sound comes: the last results do, and then the service closes the stream."""
+        """Signal the end of the audio. Transcribe then sends its last results and closes."""
         self._ended = True
         await self._send(audio_event(b""))
 
@@ -112,14 +112,14 @@ class TranscribeStream:
             async with asyncio.timeout(self._timing.send):
                 await self._socket.send(frame)
         except TimeoutError:
-            raise ConnectionLostError("Transcribe takes no sound any more") from None
+            raise ConnectionLostError("Transcribe stopped accepting audio") from None
         except ConnectionClosed:
-            raise _broken() from None
+            raise _connection_broken() from None
 
     async def results(self) -> AsyncGenerator[list[Result], None]:
-        """What is heard, event by event, until the service closes a stream that was ended.
+        """Iterate over the results of each event, until Transcribe closes an ended stream.
 
-        Raises EngineError for an exception of the service, and for any other end.
+        Raises EngineError for an exception frame, or if the stream ends otherwise.
         """
         try:
             async for message in self._socket:
@@ -127,30 +127,30 @@ class TranscribeStream:
                     raise FrameError("Transcribe sent text; connect again")
                 for frame in decode(message):
                     if frame.exception is not None:
-                        raise of_stream_exception(frame.exception, _text(frame.payload))
+                        raise from_stream_exception(frame.exception, _text(frame.payload))
                     if frame.event == "TranscriptEvent":
                         yield results_of(frame.payload)
         except ConnectionClosed:
-            raise _broken() from None
+            raise _connection_broken() from None
         if not self._ended:
-            raise _broken()
+            raise _connection_broken()
 
     async def close(self) -> None:
-        """Let go of the connection. May be repeated.
+        """Abort the connection. May be repeated.
 
-        Nobody waits for the service to say farewell: what has ended is closed, and what has not is
-        broken, or of no use any more.
+        A closing handshake is not needed: an ended stream is closed already, and any other one is
+        broken or no longer wanted.
         """
         self._socket.transport.abort()
         await self._socket.wait_closed()
 
 
-def _broken() -> EngineError:
+def _connection_broken() -> EngineError:
     return ConnectionLostError("the connection to Transcribe broke off")
 
 
 def _text(payload: bytes) -> str:
-    """What an exception says; only for finding out which one it is."""
+    """Text of an exception, used only to distinguish exceptions of the same type."""
     try:
         said = json.loads(payload)
     except ValueError:
@@ -160,8 +160,8 @@ def _text(payload: bytes) -> str:
 
 
 def _refusal(response: Response) -> EngineError:
-    """Why there was no upgrade: AWS names the error in a header, with a URL after a colon."""
+    """Map a refused handshake. AWS names the error in a header, with a URL after a colon."""
     code = response.headers.get("x-amzn-ErrorType", "").partition(":")[0]
     if response.status_code == HTTPStatus.FORBIDDEN and not code:
-        return of_code("AccessDeniedException", response.status_code, HEAR)
-    return of_code(code, response.status_code, HEAR)
+        return from_error_code("AccessDeniedException", response.status_code, TRANSCRIBE)
+    return from_error_code(code, response.status_code, TRANSCRIBE)

@@ -1,4 +1,4 @@
-"""Texts as the services take them: in pieces that are short enough, and as SSML."""
+"""Texts for Translate and Polly: splitting into short pieces, and SSML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-# What ends a sentence: with a space after it, and in Chinese and Japanese without.
+# Sentence ends: followed by a space, or (Chinese and Japanese) without one.
 _ENDS, _WIDE_ENDS = ".!?…\u0964\u061f", "\u3002\uff01\uff1f"
 SENTENCE_ENDS = frozenset(_ENDS + _WIDE_ENDS)
 _CLOSING, _WIDE_CLOSING = "\"'\u00bb\u201d\u2019)\\]", "\u300d\u300f\uff09"
@@ -14,18 +14,18 @@ _SENTENCE = re.compile(
     rf".+?(?:[{_ENDS}][{_CLOSING}]?\s+|[{_WIDE_ENDS}][{_WIDE_CLOSING}]?\s*|\n+|\Z)", re.DOTALL
 )
 _WORD = re.compile(r"\s*\S+\s*")
-# What XML cannot hold, escaped or not, and no voice can speak. https://www.w3.org/TR/xml/#charsets
+# Characters that XML cannot contain, even escaped: https://www.w3.org/TR/xml/#charsets
 _UNSPEAKABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # https://docs.aws.amazon.com/polly/latest/dg/prosody-tag.html: between 20 % and 200 %.
 _SLOWEST_PERCENT, _FASTEST_PERCENT = 20, 200
 
 
-def pieces(text: str, size: Callable[[str], int], limit: int) -> list[str]:
-    """The text in as few pieces of at most `limit` as its sentences allow, without what is blank.
+def split_text(text: str, size: Callable[[str], int], limit: int) -> list[str]:
+    """Split a text at sentence ends into as few pieces of at most `limit` as possible.
 
     `size` of a text must be the sum of the sizes of its characters. A sentence that is too long is
-    cut between words, a word between characters.
+    cut between words, and a word that is too long between characters. Blank pieces are dropped.
     """
     found: list[str] = []
     current = ""
@@ -38,7 +38,7 @@ def pieces(text: str, size: Callable[[str], int], limit: int) -> list[str]:
 
 
 def _parts(text: str, size: Callable[[str], int], limit: int) -> list[str]:
-    """Sentences, and what has to be cut of them."""
+    """Split a text into sentences, and sentences that are too long into words or characters."""
     parts: list[str] = []
     for sentence in _SENTENCE.findall(text):
         if size(sentence) <= limit:
@@ -50,11 +50,11 @@ def _parts(text: str, size: Callable[[str], int], limit: int) -> list[str]:
 
 
 def speakable(text: str) -> str:
-    """The text without control characters and halves of surrogate pairs."""
+    """Replace control characters and lone surrogates with spaces."""
     return _UNSPEAKABLE.sub(" ", text).strip()
 
 
 def ssml(text: str, speed: float) -> str:
-    """The text at that speed; 1.0 is the voice's own. It must be `speakable`."""
+    """SSML of a `speakable` text; `speed` 1.0 is the voice's normal speed."""
     percent = min(max(round(speed * 100), _SLOWEST_PERCENT), _FASTEST_PERCENT)
     return f'<speak><prosody rate="{percent}%">{escape(text)}</prosody></speak>'

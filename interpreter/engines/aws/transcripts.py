@@ -1,8 +1,8 @@
-"""What Transcribe says, and the sentences in it.
+"""Transcribe events, and the sentences in them.
 
 https://docs.aws.amazon.com/transcribe/latest/APIReference/API_streaming_Result.html. A segment
-lasts until the speaker pauses, which may take half a minute. Its words become stable long before,
-and then do not change any more: a sentence of which every word is stable is as good as final.
+lasts until the speaker pauses, which may take half a minute. Its words become stable much earlier
+and then do not change, so a sentence whose words are all stable is treated as final.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from interpreter.engines.aws.event_stream import FrameError
 from interpreter.engines.aws.texts import SENTENCE_ENDS
 
-# What stands before a sentence's first word.
+# Punctuation before the first word of a sentence.
 _OPENING = frozenset("\u00bf\u00a1")
 
 
@@ -30,24 +30,24 @@ class Item(msgspec.Struct, rename="pascal", frozen=True):
 
     @property
     def is_word(self) -> bool:
-        """Whether it was said, and not only written."""
+        """Whether it is a spoken word, not punctuation."""
         return self.type != "punctuation"
 
     @property
     def ends_sentence(self) -> bool:
-        """Whether it is a full stop, or its like."""
+        """Whether it is a full stop or other sentence end."""
         return not self.is_word and self.content[-1:] in SENTENCE_ENDS
 
 
 class Alternative(msgspec.Struct, rename="pascal", frozen=True):
-    """One reading of a segment; only one comes in streams."""
+    """One reading of a segment. Streams have a single one."""
 
     items: list[Item] | None = None
     transcript: str | None = None
 
 
 class Result(msgspec.Struct, rename="pascal", frozen=True):
-    """A segment, or as much of it as was heard."""
+    """A segment, or its beginning if partial."""
 
     alternatives: list[Alternative] | None = None
     start_time: float = 0.0
@@ -67,19 +67,20 @@ _decoder = msgspec.json.Decoder(_TranscriptEvent)
 
 
 def results_of(payload: bytes) -> list[Result]:
-    """The results of a TranscriptEvent. Raises FrameError."""
+    """Decode the results of a TranscriptEvent. Raises FrameError."""
     try:
         return _decoder.decode(payload).transcript.results or []
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise FrameError("Transcribe sent an event that is none; connect again") from fault
+        raise FrameError("Transcribe sent an invalid event; connect again") from fault
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """Part of what was said, `start` to `end` seconds into the stream, by its words.
+class TimedText:
+    """A sentence or part of one, `start` to `end` seconds into the stream.
 
-    The middles of its first and its last word are surer than its ends: where the floor has a gap,
-    they are on the right side of it. With a final one, everything up to `settled` is dealt with.
+    `first_middle` and `last_middle` are the middles of its first and last word. They are more
+    reliable than the ends: at a gap in the floor, they are on the right side of it. A final text
+    settles all audio up to `settled`.
     """
 
     text: str
@@ -91,21 +92,21 @@ class Passage:
     settled: float
 
 
-class Sentences:
-    """Makes of one stream's results final sentences, and what is still open after them."""
+class SentenceSplitter:
+    """Splits the results of one stream into final sentences and a partial rest."""
 
     def __init__(self) -> None:
         self._settled = -1.0
 
-    def take(self, result: Result) -> Iterator[Passage]:
-        """What a result adds. A final passage without text says only that all is settled."""
+    def take(self, result: Result) -> Iterator[TimedText]:
+        """Texts added by a result. A final one without text only settles audio."""
         alternative = next(iter(result.alternatives or []), Alternative())
         items = alternative.items or []
         texts = _texts(alternative.transcript or "", items)
         new = self._first_new(items)
         while end := _sentence_end(items, new, stable=result.is_partial):
             self._settled = max(self._settled, items[end - 1].end_time)
-            yield _passage("".join(texts[new:end]), items[new:end], result, final=True)
+            yield _timed_text("".join(texts[new:end]), items[new:end], result, final=True)
             new = end
         rest, text = items[new:], "".join(texts[new:])
         if not items:
@@ -113,12 +114,12 @@ class Sentences:
         if not result.is_partial:
             self._settled = max(self._settled, *(item.end_time for item in items), -1.0)
         if text.strip() or not result.is_partial:
-            yield _passage(text, rest, result, final=not result.is_partial)
+            yield _timed_text(text, rest, result, final=not result.is_partial)
 
     def _first_new(self, items: Sequence[Item]) -> int:
-        """Where what is not settled begins."""
+        """Index of the first item that is not settled."""
         for index, item in enumerate(items):
-            # A word may move a little until its segment is final; it stays on one side.
+            # A word's times may shift until its segment is final, but its middle stays on one side.
             if item.is_word and (item.start_time + item.end_time) / 2 > self._settled:
                 while index and items[index - 1].content in _OPENING:
                     index -= 1  # noqa: PLW2901
@@ -126,12 +127,12 @@ class Sentences:
         return len(items)
 
 
-def _passage(text: str, items: Sequence[Item], result: Result, *, final: bool) -> Passage:
+def _timed_text(text: str, items: Sequence[Item], result: Result, *, final: bool) -> TimedText:
     words = [item for item in items if item.is_word]
     first = words[0] if words else result
     last = words[-1] if words else result
     settled = last.end_time if result.is_partial else max(result.end_time, last.end_time)
-    return Passage(
+    return TimedText(
         text.strip(),
         final,
         first.start_time,
@@ -143,7 +144,10 @@ def _passage(text: str, items: Sequence[Item], result: Result, *, final: bool) -
 
 
 def _sentence_end(items: Sequence[Item], start: int, *, stable: bool) -> int:
-    """Where the sentence at `start` ends, 0 if it does not; only over stable items, if asked."""
+    """Index after the sentence at `start`; 0 if it does not end.
+
+    With `stable`, a sentence ends only if all its items are stable.
+    """
     for index in range(start, len(items)):
         if stable and not items[index].stable:
             return 0
@@ -153,9 +157,9 @@ def _sentence_end(items: Sequence[Item], start: int, *, stable: bool) -> int:
 
 
 def _texts(transcript: str, items: Sequence[Item]) -> list[str]:
-    """Each item as it stands in the transcript, with the spaces before it.
+    """Text of each item in the transcript, including the spaces before it.
 
-    Only there is it seen whether a script has spaces.
+    Only the transcript shows whether the script uses spaces.
     """
     texts: list[str] = []
     position = 0

@@ -1,8 +1,8 @@
-"""The voices of Polly, and which one speaks a language.
+"""Polly voices by language.
 
-https://docs.aws.amazon.com/polly/latest/dg/available-voices.html. Of each language's voices the
-table has the first of each gender and engine; Welsh English has no code of BCP 47. In some Regions
-there are no neural voices (https://docs.aws.amazon.com/polly/latest/dg/neural-voices.html).
+https://docs.aws.amazon.com/polly/latest/dg/available-voices.html. The table has the first voice of
+each language, gender and engine. It leaves out Welsh English, which has no BCP 47 code. Some
+Regions have no neural voices (https://docs.aws.amazon.com/polly/latest/dg/neural-voices.html).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from interpreter.engines.aws.languages import found
+from interpreter.engines.aws.languages import lookup
 
 Kind = Literal["standard", "neural"]
 Gender = Literal["female", "male"]
@@ -20,7 +20,7 @@ _GENDERS: tuple[Gender, ...] = ("female", "male")
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice as SynthesizeSpeech asks for it."""
+    """A voice, with the parameters of SynthesizeSpeech."""
 
     name: str
     language: str
@@ -72,7 +72,7 @@ sv-SE      Astrid    -          Elin       -
 tr-TR      Filiz     -          Burcu      -
 yue-CN     -         -          Hiujin     -
 """
-# What our codes mean beyond Polly's own, and what a language without a region means.
+# Polly's code for our other codes, and for languages without a region.
 _SPOKEN_AS = {
     "ar": "arb",
     "cmn": "cmn-CN",
@@ -113,18 +113,18 @@ SPOKEN_LANGUAGES = frozenset(_CODES)
 
 
 def voice_for(language: str, kind: Kind, gender: Gender) -> Voice | None:
-    """The voice that speaks one of our languages; of the other gender or kind if there is no such.
+    """Choose the voice of a language, falling back to the other gender or kind.
 
-    The kind counts more than the gender: it is what was paid for.
+    The kind takes precedence over the gender, since the session pays for it.
     """
-    code = found(language, _CODES)
+    code = lookup(language, _CODES)
     if code is None:
         return None
     return min(VOICES[code], key=lambda voice: (voice.kind != kind, voice.gender != gender))
 
 
 def other_kind(language: str, voice: Voice) -> Voice | None:
-    """A voice of the language that Polly speaks with its other engine, where there is one."""
+    """A voice of the language in the other kind, if there is one."""
     kind: Kind = "standard" if voice.kind == "neural" else "neural"
     other = voice_for(language, kind, voice.gender)
     return other if other is not None and other.kind == kind else None

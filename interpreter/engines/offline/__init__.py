@@ -1,1 +1,1 @@
-"""The engine for laptops and tests: real, and without a network. Hears English only."""
+"""Offline engine for laptops and tests: real, but without a network, and English only."""

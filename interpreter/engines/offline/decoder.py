@@ -1,9 +1,9 @@
-"""The decoder process: `python -m interpreter.engines.offline.decoder RATE`.
+"""Decoder process: `python -m interpreter.engines.offline.decoder RATE`.
 
-Commands come in on standard input, reports go out on standard output.
+Reads commands from standard input and writes reports to standard output.
 
-Decoding is C code that holds the interpreter's lock for a chunk at a time, and may crash; the
-event loop that carries the session's sound must not wait for it, nor die with it.
+The decoder is C code that holds the GIL for a chunk at a time and may crash. In a process of its
+own, it can neither block nor kill the event loop that carries the session's audio.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from interpreter.engines.offline.utterances import (
     Utterances,
     new_decoder,
 )
-from interpreter.engines.offline.wire import Command, Commands, Ready, Spoken, Taken, line
+from interpreter.engines.offline.wire import Command, CommandReader, Done, Ready, Transcript, line
 
-# Without sound for so long, whoever spoke was muted or has paused: the utterance is over.
+# Time without audio that ends an utterance: the speaker is muted or has paused.
 _IDLE_SECONDS = 1.5
 _READ_BYTES = 1 << 16
 
 
 class DecodingSession:
-    """Sound at the session's rate, as the decoder takes it, and utterances at its positions."""
+    """Resamples a session's audio for the decoder, and finds utterances in it."""
 
     def __init__(self, decoder: SpeechDecoder, sample_rate: int) -> None:
         self._sample_rate = sample_rate
@@ -39,13 +39,13 @@ class DecodingSession:
         self._samples = 0
         self._resampler = self._new_resampler()
 
-    def hear(self, pcm: bytes) -> Iterable[Spoken]:
-        """Take in s16le samples."""
+    def hear(self, pcm: bytes) -> Iterable[Transcript]:
+        """Process s16le samples."""
         self._samples += len(pcm) // 2
         return self._utterances.hear(self._resampled(pcm, last=False))
 
-    def end(self) -> Iterable[Spoken]:
-        """No sound follows here; what comes later is something else."""
+    def end(self) -> Iterable[Transcript]:
+        """End the current stretch of audio. Later audio starts a new one."""
         yield from self._utterances.hear(self._resampled(b"", last=True))
         yield from self._utterances.end(self._samples / self._sample_rate * 1000)
         self._resampler = self._new_resampler()
@@ -63,28 +63,28 @@ class DecodingSession:
         return resampled
 
 
-def serve(source: int, sink: int, ear: DecodingSession) -> None:
-    """Carry out what comes from the descriptor `source` until FINISH or its end."""
-    commands = Commands()
+def serve(source: int, sink: int, session: DecodingSession) -> None:
+    """Execute commands from the descriptor `source` until FINISH or end of file."""
+    commands = CommandReader()
     heard = False
     while True:
         idle = _IDLE_SECONDS if heard else None
         if not select.select([source], [], [], idle)[0]:
-            _report(sink, ear.end())
+            _report(sink, session.end())
             heard = False
             continue
         data = os.read(source, _READ_BYTES)
         if not data:
-            return  # whoever asked is gone
+            return  # the parent process is gone
         for command, payload in commands.feed(data):
             heard = command is Command.SOUND
-            _report(sink, ear.hear(payload) if heard else ear.end())
-            _write(sink, line(Taken()))
+            _report(sink, session.hear(payload) if heard else session.end())
+            _write(sink, line(Done()))
             if command is Command.FINISH:
                 return
 
 
-def _report(sink: int, results: Iterable[Spoken]) -> None:
+def _report(sink: int, results: Iterable[Transcript]) -> None:
     for spoken in results:
         _write(sink, line(spoken))
 
@@ -96,15 +96,15 @@ def _write(sink: int, data: bytes) -> None:
 
 def main() -> None:
     """Serve standard input and output."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     sink = os.dup(sys.stdout.fileno())
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else is written among the reports
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # keep other output out of the reports
     try:
-        ear = DecodingSession(new_decoder(), int(sys.argv[1]))
+        session = DecodingSession(new_decoder(), int(sys.argv[1]))
         _write(sink, line(Ready()))
-        serve(sys.stdin.fileno(), sink, ear)
+        serve(sys.stdin.fileno(), sink, session)
     except BrokenPipeError:
-        return  # whoever asked is gone
+        return  # the parent process is gone
 
 
 if __name__ == "__main__":

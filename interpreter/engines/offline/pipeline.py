@@ -1,6 +1,4 @@
-"""Programs joined by pipes, kept running: a request goes in at one end, the answer comes out at
-the other. Both end with a NUL.
-"""
+"""Long-running pipeline of programs. Requests and responses each end with a NUL."""
 
 from __future__ import annotations
 
@@ -9,14 +7,14 @@ import os
 from collections.abc import Sequence
 
 from interpreter.engine import EngineError, EngineUnavailableError
-from interpreter.engines.offline.processes import end
+from interpreter.engines.offline.processes import kill
 
 _NUL = b"\0"
-MAX_ANSWER_BYTES = 1 << 20
+MAX_RESPONSE_BYTES = 1 << 20
 
 
 class Pipeline:
-    """One request at a time; of no use after an error. The programs end with their input."""
+    """Handles one request at a time. Unusable after an error. The programs end with their input."""
 
     def __init__(
         self,
@@ -29,23 +27,23 @@ class Pipeline:
         self._source = source
 
     @classmethod
-    async def start(cls, stages: Sequence[Sequence[str]]) -> Pipeline:
-        """Start the programs. Raises EngineUnavailableError if one cannot be."""
+    async def start(cls, commands: Sequence[Sequence[str]]) -> Pipeline:
+        """Start the programs. Raises EngineUnavailableError if one cannot be started."""
         processes: list[asyncio.subprocess.Process] = []
-        between: int | None = None  # what the last one writes, to be read by the next
+        between: int | None = None  # read end of the previous program's output
         try:
-            for number, stage in enumerate(stages, 1):
+            for number, command in enumerate(commands, 1):
                 into = asyncio.subprocess.PIPE if between is None else between
-                last = number == len(stages)
+                last = number == len(commands)
                 read, write = (None, None) if last else os.pipe()
                 try:
                     process = await asyncio.create_subprocess_exec(
-                        *stage,
+                        *command,
                         stdin=into,
                         stdout=asyncio.subprocess.PIPE if write is None else write,
                         stderr=asyncio.subprocess.DEVNULL,
-                        limit=MAX_ANSWER_BYTES,
-                        # Ctrl-C in a terminal is for this process, which ends those.
+                        limit=MAX_RESPONSE_BYTES,
+                        # Only this process handles Ctrl-C. It ends the programs itself.
                         start_new_session=True,
                     )
                 finally:
@@ -58,9 +56,9 @@ class Pipeline:
         except BaseException as fault:
             if between is not None:
                 os.close(between)
-            await end(*processes)
+            await kill(*processes)
             if isinstance(fault, OSError):
-                raise EngineUnavailableError(f"{stage[0]} cannot be started") from fault
+                raise EngineUnavailableError(f"{command[0]} cannot be started") from fault
             raise
         sink, source = processes[0].stdin, processes[-1].stdout
         assert sink is not None
@@ -69,22 +67,22 @@ class Pipeline:
 
     @property
     def running(self) -> bool:
-        """Whether all programs are."""
+        """Whether all programs are running."""
         return all(process.returncode is None for process in self._processes)
 
-    async def ask(self, request: bytes) -> bytes:
-        """The answer to a request without NUL. Raises EngineError."""
+    async def request(self, request: bytes) -> bytes:
+        """Send a request and return the response, both without NUL. Raises EngineError."""
         try:
             self._sink.write(request + _NUL)
             await self._sink.drain()
-            answer = await self._source.readuntil(_NUL)
+            response = await self._source.readuntil(_NUL)
         except (ConnectionError, RuntimeError, asyncio.IncompleteReadError) as fault:
-            raise EngineError("a program of the translation ended unexpectedly") from fault
+            raise EngineError("a translation program ended unexpectedly") from fault
         except asyncio.LimitOverrunError as fault:
-            raise EngineError("a translation without end") from fault
-        return answer.removesuffix(_NUL)
+            raise EngineError("a translation is endless") from fault
+        return response.removesuffix(_NUL)
 
     async def close(self) -> None:
         """End the programs."""
-        await end(*self._processes)
+        await kill(*self._processes)
         self._sink.close()

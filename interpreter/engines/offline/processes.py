@@ -1,4 +1,4 @@
-"""How processes that others wait for are ended."""
+"""Termination of child processes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Sequence
 _READ_BYTES = 1 << 16
 
 
-async def end(*processes: asyncio.subprocess.Process) -> None:
-    """Kill what still runs, and wait until it is gone. Nobody else may be reading its output."""
-    _kill(processes)
+async def kill(*processes: asyncio.subprocess.Process) -> None:
+    """Kill processes and wait for their end. No other task may be reading their output."""
+    _send_sigkill(processes)
     for process in processes:
-        # What was said and not read would keep the pipe open, and `wait` with it.
+        # Unread output would keep the pipe open, and `wait` blocked.
         if process.stdout is not None:
             with contextlib.suppress(ConnectionError):
                 while await process.stdout.read(_READ_BYTES):
@@ -23,9 +23,9 @@ async def end(*processes: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def _kill(processes: Sequence[asyncio.subprocess.Process]) -> None:
+def _send_sigkill(processes: Sequence[asyncio.subprocess.Process]) -> None:
     for process in processes:
         if process.returncode is None:
-            # Not `process.kill`, which would itself collect the status that asyncio waits for.
+            # `process.kill` would itself collect the exit status that asyncio waits for.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Which programs the offline engine needs, and what to install where they are missing."""
+"""Programs that the offline engine requires, and the packages to install."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 
 from interpreter.engine import EngineUnavailableError
 
-# Where Debian's packages put the descriptions of their pipelines,
-# https://wiki.apertium.org/wiki/Modes
+# Folder of pipeline descriptions in Debian's packages: https://wiki.apertium.org/wiki/Modes
 MODES = Path("/usr/share/apertium/modes")
 
-# A file by which each Debian package is known: a program, or a pipeline's description.
+# A file that shows each Debian package is installed: a program, or a pipeline description.
 _PROGRAMS: Mapping[str, str] = {"espeak-ng": "espeak-ng", "apertium": "apertium-transfer"}
 _PAIRS: Mapping[str, str] = {
     "apertium-eng-spa": "eng-spa.mode",
@@ -23,9 +22,9 @@ _PYTHON = "pocketsphinx"
 
 
 def missing(modes: Path = MODES, path: str | None = None) -> str | None:
-    """One line that says what to install, or None where everything is there.
+    """One line that says what to install; None if nothing is missing.
 
-    `path` is searched for programs, by default the environment's PATH. Reads directories only.
+    Searches `path` for programs, by default the environment's PATH. Only reads directories.
     """
     debian = [
         *(name for name, program in _PROGRAMS.items() if shutil.which(program, path=path) is None),
@@ -38,11 +37,11 @@ def missing(modes: Path = MODES, path: str | None = None) -> str | None:
         remedies.append("pip install -r requirements.txt")
     if not remedies:
         return None
-    return f"the offline engine lacks programs on this machine: {'; '.join(remedies)}"
+    return f"programs of the offline engine are missing on this machine: {'; '.join(remedies)}"
 
 
 def require(modes: Path = MODES, path: str | None = None) -> None:
-    """Raises EngineUnavailableError with the line of `missing`, if there is one."""
+    """Raise EngineUnavailableError with the line of `missing`, if there is one."""
     line = missing(modes, path)
     if line is not None:
         raise EngineUnavailableError(line)

@@ -1,4 +1,4 @@
-"""The recogniser: a decoder in a process of its own, and the times of what it reports."""
+"""Offline recogniser: runs the decoder process and converts its reports to floor times."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pathlib import Path
 import msgspec
 
 from client.changes import Changes
-from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
-from interpreter.engines.offline.processes import end
+from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, RecognitionResult
+from interpreter.engines.offline.processes import kill
 from interpreter.engines.offline.wire import (
     MAX_PAYLOAD_BYTES,
     MAX_REPORT_BYTES,
     Command,
+    Done,
     Ready,
     Report,
-    Spoken,
-    Taken,
+    Transcript,
     frame,
     parse,
 )
@@ -32,17 +32,18 @@ from interpreter.timeline import Timeline
 DECODER: Sequence[str] = (sys.executable, "-m", "interpreter.engines.offline.decoder")
 _PROJECT = Path(__file__).resolve().parents[3]
 _SAMPLE_RATES = range(4_000, 192_001)
-# A longer gap in the floor's timestamps is a pause, and ends what was being said.
+# A gap of this length in the floor's timestamps is a pause, and ends the utterance.
 _PAUSE_MS = 1_000
-# What is not read waits up to so many results; then the decoder waits.
-_MOST_UNREAD = 64
+# Maximum unread results. The decoder waits while there are more.
+_MAX_UNREAD = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long the decoder's process may take, in seconds.
+    """Time limits of the decoder process, in seconds.
 
-    `answer` is without any progress while something is to be done: a chunk takes milliseconds.
+    `answer` limits the time without progress while commands are pending. A chunk takes
+    milliseconds.
     """
 
     start: float = 20.0
@@ -50,15 +51,16 @@ class Limits:
 
 
 @contextlib.asynccontextmanager
-async def decoding(
+async def open_recogniser(
     sample_rate: int, *, command: Sequence[str] = DECODER, limits: Limits | None = None
 ) -> AsyncIterator[OfflineRecogniser]:
-    """A recogniser over a new process, which ends with the block, or with this process.
+    """Open a recogniser with a new decoder process, which ends with the block or this process.
 
-    Raises EngineUnavailableError if it cannot be started, EngineError if it does not get ready.
+    Raises EngineUnavailableError if the process cannot be started, EngineError if it does not
+    become ready.
     """
     if sample_rate not in _SAMPLE_RATES:
-        raise EngineError(f"sound sampled at {sample_rate} Hz cannot be heard", retryable=False)
+        raise EngineError(f"audio at {sample_rate} Hz is not supported", retryable=False)
     limits = limits or Limits()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -69,11 +71,11 @@ async def decoding(
             stderr=asyncio.subprocess.DEVNULL,
             limit=MAX_REPORT_BYTES,
             env={**os.environ, "PYTHONPATH": str(_PROJECT)},
-            # Ctrl-C in a terminal is for this process, which ends that one.
+            # Only this process handles Ctrl-C. It ends the decoder itself.
             start_new_session=True,
         )
     except OSError as fault:
-        raise EngineUnavailableError(f"{command[0]} does not start: {fault.strerror}") from fault
+        raise EngineUnavailableError(f"{command[0]} cannot be started: {fault.strerror}") from fault
     recogniser = OfflineRecogniser(process, sample_rate, limits)
     try:
         await recogniser.start()
@@ -83,7 +85,7 @@ async def decoding(
 
 
 class OfflineRecogniser:
-    """Recogniser over a decoder's process; after an EngineError it is of no use any more."""
+    """Recogniser backed by a decoder process. Unusable after an EngineError."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, sample_rate: int, limits: Limits
@@ -98,28 +100,28 @@ class OfflineRecogniser:
         self._timeline = Timeline()
         self._fault: EngineError | None = None
         self._finishing = False
-        self._to_do = 0
+        self._pending = 0
         self._watch: asyncio.TimerHandle | None = None
-        # Finals are never dropped: who reports waits for room; the end needs none.
-        self._room = asyncio.Semaphore(_MOST_UNREAD)
-        self._results: deque[Recognised] = deque()
+        # Final results are never dropped: reading from the decoder waits for room.
+        self._room = asyncio.Semaphore(_MAX_UNREAD)
+        self._results: deque[RecognitionResult] = deque()
         self._over = False
         self._changes = Changes()
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Wait until it is ready. Raises EngineError."""
+        """Wait until the decoder is ready. Raises EngineError."""
         try:
             async with asyncio.timeout(self._limits.start):
                 report = await self._next_report()
         except TimeoutError:
-            raise EngineError("the decoder does not get ready in time") from None
+            raise EngineError("the decoder did not become ready in time") from None
         if not isinstance(report, Ready):
             raise EngineError("the decoder ended while it started")
         self._reader = asyncio.create_task(self._read())
 
     async def hear(self, chunk: FloorChunk) -> None:
-        """Hand the chunk over; waits while the decoder is behind. Raises EngineError."""
+        """Send a chunk to the decoder; waits while the decoder is behind. Raises EngineError."""
         if self._finishing:
             raise EngineError("the recogniser has finished", retryable=False)
         pcm = chunk.pcm[: len(chunk.pcm) // 2 * 2]
@@ -128,19 +130,19 @@ class OfflineRecogniser:
         if len(pcm) > MAX_PAYLOAD_BYTES:
             raise EngineError(f"a chunk of {len(pcm)} bytes is too long", retryable=False)
         if self._follows_a_pause(chunk.timestamp):
-            await self._tell(Command.BREAK)
+            await self._command(Command.BREAK)
         self._timeline.add(chunk.timestamp, len(pcm) / self._bytes_per_ms)
-        await self._tell(Command.SOUND, pcm)
+        await self._command(Command.SOUND, pcm)
 
-    def results(self) -> AsyncIterator[Recognised]:
-        """What is recognised, until `finish` or an EngineError."""
-        return self._results_so_far()
+    def results(self) -> AsyncIterator[RecognitionResult]:
+        """Iterate over results until `finish` or an EngineError."""
+        return self._iterate()
 
     async def finish(self) -> None:
-        """No more sound will come. Raises EngineError."""
+        """Signal the end of the audio. Raises EngineError."""
         if not self._finishing:
             self._finishing = True
-            await self._tell(Command.FINISH)
+            await self._command(Command.FINISH)
 
     async def close(self) -> None:
         """End the process. May be repeated."""
@@ -151,7 +153,7 @@ class OfflineRecogniser:
         self._end()
         if self._reader is not None:
             await asyncio.gather(self._reader, return_exceptions=True)
-        await end(self._process)  # it has nothing to save
+        await kill(self._process)  # it has nothing to save
         self._stdin.close()
 
     def _follows_a_pause(self, timestamp: int) -> bool:
@@ -160,9 +162,9 @@ class OfflineRecogniser:
         expected = self._timeline.end_at(self._timeline.heard_ms)
         return abs(timestamp - expected) >= _PAUSE_MS
 
-    async def _tell(self, command: Command, payload: bytes = b"") -> None:
+    async def _command(self, command: Command, payload: bytes = b"") -> None:
         self._check()
-        self._to_do += 1
+        self._pending += 1
         if self._watch is None:
             self._expect_progress()
         try:
@@ -180,45 +182,45 @@ class OfflineRecogniser:
         if self._watch is not None:
             self._watch.cancel()
         self._watch = None
-        if self._to_do:
+        if self._pending:
             loop = asyncio.get_running_loop()
             self._watch = loop.call_later(self._limits.answer, self._hangs)
 
     def _hangs(self) -> None:
         self._fail("the decoder does not answer")
-        # Otherwise who hears would wait for room in a pipe that nobody empties.
+        # Otherwise `hear` would block on a full pipe.
         self._stdin.transport.abort()
 
     async def _read(self) -> None:
         while (report := await self._next_report()) is not None:
-            if isinstance(report, Spoken) and self._timeline.heard_ms:
+            if isinstance(report, Transcript) and self._timeline.heard_ms:
                 await self._room.acquire()
-                self._results.append(self._recognised(report))
+                self._results.append(self._to_result(report))
                 self._changes.notify()
-            elif isinstance(report, Taken) and self._to_do:
-                self._to_do -= 1
+            elif isinstance(report, Done) and self._pending:
+                self._pending -= 1
                 self._expect_progress()
             else:
                 break
-        if self._finishing and not self._to_do:
+        if self._finishing and not self._pending:
             self._end()
         else:
             self._fail("the decoder ended unexpectedly")
 
     async def _next_report(self) -> Report | None:
-        """None at the end of what it says, sensible or not."""
+        """Read the next report; None at the end of the output, or if it is invalid."""
         try:
             data = await self._stdout.readline()
             return parse(data) if data else None
         except (ValueError, ConnectionError, msgspec.MsgspecError):
             return None
 
-    def _recognised(self, spoken: Spoken) -> Recognised:
-        return Recognised(
-            text=spoken.text,
-            final=spoken.final,
-            timestamp=self._timeline.at(spoken.start_ms),
-            end_timestamp=self._timeline.end_at(spoken.end_ms),
+    def _to_result(self, transcript: Transcript) -> RecognitionResult:
+        return RecognitionResult(
+            text=transcript.text,
+            final=transcript.final,
+            timestamp=self._timeline.at(transcript.start_ms),
+            end_timestamp=self._timeline.end_at(transcript.end_ms),
         )
 
     def _fail(self, message: str) -> None:
@@ -230,7 +232,7 @@ class OfflineRecogniser:
         self._over = True
         self._changes.notify()
 
-    async def _results_so_far(self) -> AsyncIterator[Recognised]:
+    async def _iterate(self) -> AsyncIterator[RecognitionResult]:
         while True:
             while self._results:
                 self._room.release()

@@ -1,4 +1,4 @@
-"""English text in other languages, by apertium's pipelines: one a language, kept warm."""
+"""Translation from English by apertium, with one running pipeline per language."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from interpreter.engine import EngineError, UnsupportedLanguageError
-from interpreter.engines.offline.apertium_modes import stages
+from interpreter.engines.offline.apertium_modes import pipeline_commands
 from interpreter.engines.offline.apertium_stream import escape, unescape
 from interpreter.engines.offline.pipeline import Pipeline
 
-# A sentence takes 3 ms. Starting takes 100 ms, and seconds where the machine is busy.
+# A sentence takes 3 ms. Starting takes 100 ms, or seconds on a busy machine.
 REQUEST_SECONDS = 5.0
-MOST_CHARACTERS = 5_000
-# Who asks for more at once gets an error instead of an answer that is too late.
-_MOST_WAITING = 16
+MAX_CHARACTERS = 5_000
+# Further requests fail at once instead of finishing too late.
+_MAX_WAITING = 16
 
 
 class Translator:
-    """Translates what `modes` has a pipeline for, by language code."""
+    """Translates into the languages in `modes`, which maps language codes to `.mode` files."""
 
     def __init__(
         self, modes: Mapping[str, Path], *, request_seconds: float = REQUEST_SECONDS
@@ -28,8 +28,9 @@ class Translator:
         self._pairs = {language: _Pair(mode, request_seconds) for language, mode in modes.items()}
 
     async def warm(self) -> None:
-        """Start every pipeline, so that no sentence waits for it. One that does not start says so
-        when it is asked: it does not keep the others from being of use.
+        """Start every pipeline, so that no sentence waits for it.
+
+        A pipeline that fails to start raises its error on translation. The others still work.
         """
         starting = (pair.warm() for pair in self._pairs.values())
         faults = await asyncio.gather(*starting, return_exceptions=True)
@@ -38,23 +39,26 @@ class Translator:
                 raise fault
 
     async def translate(self, text: str, target: str) -> str:
-        """The text in one line; empty if there is nothing to say. Any text will do.
+        """Translate any text into one line; a text without words becomes empty.
 
-        Raises EngineError: UnsupportedLanguageError, too long a text, a program that failed.
+        Raises UnsupportedLanguageError, or EngineError for a text that is too long or a failing
+        program.
         """
         if target not in self._pairs:
-            raise UnsupportedLanguageError(f"English is not translated into {target} here")
-        if len(text) > MOST_CHARACTERS:
+            raise UnsupportedLanguageError(
+                f"no apertium pair from English to {target} is installed"
+            )
+        if len(text) > MAX_CHARACTERS:
             raise EngineError(
-                f"a text of {len(text)} characters is too long, {MOST_CHARACTERS} are allowed",
+                f"a text of {len(text)} characters is too long; the maximum is {MAX_CHARACTERS}",
                 retryable=False,
             )
         request = escape(text).encode(errors="replace")
-        answer = await self._pairs[target].ask(request)
-        return unescape(answer.decode(errors="replace"))
+        response = await self._pairs[target].request(request)
+        return unescape(response.decode(errors="replace"))
 
     async def close(self) -> None:
-        """End all programs; they start again if asked. May be repeated."""
+        """End all programs. They start again on the next translation. May be repeated."""
         await asyncio.gather(*(pair.close() for pair in self._pairs.values()))
 
 
@@ -67,24 +71,25 @@ class _Pair:
         self._pipeline: Pipeline | None = None
 
     async def warm(self) -> None:
-        async with self._turn():
-            await self._ready()
+        async with self._exclusive():
+            await self._running_pipeline()
 
-    async def ask(self, request: bytes) -> bytes:
-        async with self._turn():
-            return await (await self._ready()).ask(request)
+    async def request(self, request: bytes) -> bytes:
+        async with self._exclusive():
+            return await (await self._running_pipeline()).request(request)
 
     async def close(self) -> None:
         async with self._lock:
-            await self._let_go()
+            await self._close_pipeline()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """One request at a time, within its time; whatever fails leaves no pipeline behind that
-        might answer the next request with what was meant for this one.
+    async def _exclusive(self) -> AsyncIterator[None]:
+        """Run one request at a time, with a time limit.
+
+        Any failure closes the pipeline, so that a late response cannot answer the next request.
         """
-        if self._waiting >= _MOST_WAITING:
-            raise EngineError("too many translations are waiting")
+        if self._waiting >= _MAX_WAITING:
+            raise EngineError("too many translations are pending")
         self._waiting += 1
         try:
             async with self._lock:
@@ -92,21 +97,21 @@ class _Pair:
                     async with asyncio.timeout(self._seconds):
                         yield
                 except BaseException:
-                    await self._let_go()
+                    await self._close_pipeline()
                     raise
         except TimeoutError:
-            raise EngineError("a translation takes too long") from None
+            raise EngineError("a translation took too long") from None
         finally:
             self._waiting -= 1
 
-    async def _ready(self) -> Pipeline:
+    async def _running_pipeline(self) -> Pipeline:
         if self._pipeline is not None and not self._pipeline.running:
-            await self._let_go()
+            await self._close_pipeline()
         if self._pipeline is None:
-            self._pipeline = await Pipeline.start(stages(self._mode))
+            self._pipeline = await Pipeline.start(pipeline_commands(self._mode))
         return self._pipeline
 
-    async def _let_go(self) -> None:
+    async def _close_pipeline(self) -> None:
         pipeline, self._pipeline = self._pipeline, None
         if pipeline is not None:
             await pipeline.close()

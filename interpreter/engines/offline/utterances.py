@@ -1,6 +1,6 @@
-"""From sound to utterances: where speech begins and ends, and what was said in between.
+"""Detection and decoding of utterances with CMU PocketSphinx 5.
 
-CMU PocketSphinx 5, https://pocketsphinx.readthedocs.io/. The figures below were measured:
+https://pocketsphinx.readthedocs.io/. The figures below were measured; see
 docs/decisions/0024-offline-engine.md.
 """
 
@@ -13,31 +13,31 @@ from typing import Protocol
 import numpy as np
 import pocketsphinx
 
-from interpreter.engines.offline.wire import Spoken
+from interpreter.engines.offline.wire import Transcript
 
 SAMPLE_RATE = 16_000
 _SAMPLES_PER_MS = SAMPLE_RATE / 1000
-# Of 10, 20 and 30 ms that the voice activity detector knows, the one that divides a chunk.
+# The voice activity detector supports 10, 20 and 30 ms; 20 ms divides a chunk.
 _FRAME_MS = 20
 _FRAME_BYTES = int(_FRAME_MS * _SAMPLES_PER_MS) * 2
-# Silence of so many seconds ends an utterance. Shorter, and a speaker who breathes is cut; each
-# tenth of a second longer is one that every listener waits.
+# Silence that ends an utterance. A shorter one would cut at breaths; a longer one delays every
+# listener by as much.
 _WINDOW_SECONDS = 0.3
-_MODE = 3  # the detector's strictest: breath and room are no speech
-# Who does not pause is cut, at best where it is quieter for a moment.
+_MODE = 3  # the detector's strictest mode, which ignores breath and room noise
+# Long utterances are cut at a quieter moment after the soft limit, or at the hard limit.
 _SOFT_LIMIT_MS = 8_000
 _LIMIT_MS = 10_000
-_QUIET = 0.1  # of the loudness so far
+_QUIET = 0.1  # relative to the mean loudness so far
 _QUIET_MS = 60
 _PARTIAL_EVERY_MS = 300
 _DECODER_FRAME_MS = 10
 
-# The dictionary is in lower case; the translator knows the pronoun only as it is written.
+# The dictionary is in lower case, but the translator only knows the pronoun as "I".
 _PRONOUN = re.compile(r"\bi\b")
 
 
 class Word(Protocol):
-    """A word with its frames of 10 ms, from the beginning of the utterance; the last one is in."""
+    """A word with its first and last frame (10 ms each) since the start of the utterance."""
 
     word: str
     start_frame: int
@@ -45,13 +45,13 @@ class Word(Protocol):
 
 
 class Hypothesis(Protocol):
-    """What the decoder thinks was said."""
+    """The decoder's current hypothesis."""
 
     hypstr: str
 
 
 class SpeechDecoder(Protocol):
-    """What is needed of pocketsphinx.Decoder."""
+    """The part of pocketsphinx.Decoder that is used."""
 
     def reinit_feat(self) -> None: ...
     def start_utt(self) -> None: ...
@@ -62,25 +62,25 @@ class SpeechDecoder(Protocol):
 
 
 def new_decoder() -> SpeechDecoder:
-    """A decoder of US English with the models that the package brings; loads for 0.3 s."""
-    # A second pass over the finished utterance would cost 70 ms at its end, and more the longer
-    # it was. Fewer hypotheses per frame: a third less CPU, the same words.
+    """Create a US English decoder with the package's models. Takes 0.3 s."""
+    # `fwdflat` would add a second pass over the utterance: 70 ms at its end, or more if it is long.
+    # A lower `maxhmmpf` means fewer hypotheses per frame: a third less CPU for the same words.
     settings = {"fwdflat": False, "maxhmmpf": 3000, "loglevel": "FATAL"}
     decoder: SpeechDecoder = pocketsphinx.Decoder(pocketsphinx.Config(**settings))
     return decoder
 
 
 class Utterances:
-    """Finds utterances in a stream of 16 kHz samples, decoding them while they are spoken.
+    """Finds utterances in a stream of 16 kHz samples, and decodes them as they are spoken.
 
-    Positions are ms from the beginning of all that was heard. Holds a third of a second of sound.
+    Positions are ms since the start of the audio. Buffers a third of a second.
     """
 
     def __init__(self, decoder: SpeechDecoder) -> None:
         self._decoder = decoder
         self._rest = bytearray()
         self._heard_ms = 0.0
-        self._stretch()
+        self._start_stretch()
         self._speaking = False
         self._start_ms = 0.0
         self._decoded_ms = 0.0
@@ -89,30 +89,28 @@ class Utterances:
         self._loudness = 0.0
         self._quiet_ms = 0.0
 
-    def hear(self, pcm: bytes) -> Iterator[Spoken]:
-        """Take in s16le samples; what is known by them."""
+    def hear(self, pcm: bytes) -> Iterator[Transcript]:
+        """Process s16le samples; yields the resulting transcripts."""
         self._rest += pcm
         while len(self._rest) >= _FRAME_BYTES:
             frame = bytes(self._rest[:_FRAME_BYTES])
             del self._rest[:_FRAME_BYTES]
             yield from self._hear_frame(frame)
 
-    def end(self, heard_ms: float) -> Iterator[Spoken]:
-        """The sound ends here, or goes on elsewhere: silence follows. What comes next is at
-        `heard_ms` from the beginning of all.
-        """
+    def end(self, heard_ms: float) -> Iterator[Transcript]:
+        """End the current stretch of audio. The next one starts at position `heard_ms`."""
         silence = bytes(_FRAME_BYTES)
         yield from self._hear_frame(bytes(self._rest).ljust(_FRAME_BYTES, b"\0"))
         self._rest.clear()
-        # The endpointer gives a frame for each it gets, its window later.
+        # The endpointer returns each frame one window later.
         for _ in range(2 * int(_WINDOW_SECONDS * 1000 / _FRAME_MS)):
             yield from self._hear_frame(silence)
         yield from self._end_utterance()
         self._heard_ms = heard_ms
-        self._stretch()
+        self._start_stretch()
 
-    def _stretch(self) -> None:
-        """Sound without gaps begins at what was heard so far."""
+    def _start_stretch(self) -> None:
+        """Start a stretch of audio without gaps at the current position."""
         self._origin_ms = self._heard_ms
         self._endpointer = pocketsphinx.Endpointer(
             window=_WINDOW_SECONDS,
@@ -121,27 +119,27 @@ class Utterances:
             frame_length=_FRAME_MS / 1000,
         )
 
-    def _hear_frame(self, frame: bytes) -> Iterator[Spoken]:
+    def _hear_frame(self, frame: bytes) -> Iterator[Transcript]:
         speech: bytes | None = self._endpointer.process(frame)
         self._heard_ms += _FRAME_MS
         if speech is None:
             return
         if not self._speaking:
-            self._begin(self._origin_ms + self._endpointer.speech_start * 1000)
+            self._begin_utterance(self._origin_ms + self._endpointer.speech_start * 1000)
         self._decoder.process_raw(speech)
         self._decoded_ms += _FRAME_MS
-        self._listen_for_quiet(speech)
+        self._measure_loudness(speech)
         if not self._endpointer.in_speech:
             yield from self._end_utterance()
         elif self._is_too_long():
             yield from self._end_utterance()
-            self._begin(self._start_ms + self._decoded_ms)
+            self._begin_utterance(self._start_ms + self._decoded_ms)
         else:
             yield from self._partial_result()
 
-    def _begin(self, start_ms: float) -> None:
-        # Otherwise the mean of what was heard before is taken from what is heard now, and the
-        # same words are not recognised the same.
+    def _begin_utterance(self, start_ms: float) -> None:
+        # Without this reset, the mean of earlier audio is subtracted from new audio, and the same
+        # words are recognised differently.
         self._decoder.reinit_feat()
         self._decoder.start_utt()
         self._speaking = True
@@ -152,7 +150,7 @@ class Utterances:
         self._loudness = 0.0
         self._quiet_ms = 0.0
 
-    def _listen_for_quiet(self, speech: bytes) -> None:
+    def _measure_loudness(self, speech: bytes) -> None:
         samples = np.frombuffer(speech, dtype="<i2").astype(np.float64)
         loudness = float(np.sqrt(np.mean(samples * samples)))
         quiet = loudness < _QUIET * self._loudness
@@ -164,16 +162,16 @@ class Utterances:
         pauses = self._quiet_ms >= _QUIET_MS and self._decoded_ms >= _SOFT_LIMIT_MS
         return pauses or self._decoded_ms >= _LIMIT_MS
 
-    def _partial_result(self) -> Iterator[Spoken]:
+    def _partial_result(self) -> Iterator[Transcript]:
         if self._decoded_ms - self._partial_ms < _PARTIAL_EVERY_MS:
             return
         self._partial_ms = self._decoded_ms
         text = self._text()
         if text and text != self._partial:
             self._partial = text
-            yield Spoken(text, False, self._start_ms, self._start_ms + self._decoded_ms)
+            yield Transcript(text, False, self._start_ms, self._start_ms + self._decoded_ms)
 
-    def _end_utterance(self) -> Iterator[Spoken]:
+    def _end_utterance(self) -> Iterator[Transcript]:
         if not self._speaking:
             return
         self._speaking = False
@@ -181,10 +179,10 @@ class Utterances:
         text = self._text()
         words = [word for word in self._decoder.seg() if not word.word.startswith(("<", "["))]
         if not text or not words:
-            return  # a cough, a door
+            return  # a noise without words
         start_ms = self._start_ms + words[0].start_frame * _DECODER_FRAME_MS
         spoken_ms = (words[-1].end_frame + 1) * _DECODER_FRAME_MS
-        yield Spoken(text, True, start_ms, self._start_ms + min(spoken_ms, self._decoded_ms))
+        yield Transcript(text, True, start_ms, self._start_ms + min(spoken_ms, self._decoded_ms))
 
     def _text(self) -> str:
         hypothesis = self._decoder.hyp()

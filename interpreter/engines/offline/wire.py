@@ -1,6 +1,7 @@
-"""What the recogniser and its decoder's process say to each other over two pipes.
+"""Protocol between the recogniser and its decoder process, over two pipes.
 
-Commands are frames (kind, length, payload), since they carry sound; reports are lines of JSON.
+Commands are binary frames (kind, length, payload), since they carry audio. Reports are lines of
+JSON.
 """
 
 from __future__ import annotations
@@ -13,28 +14,28 @@ import msgspec
 
 _HEADER = struct.Struct("!BI")
 MAX_PAYLOAD_BYTES = 1 << 20
-# An utterance of ten seconds has some 40 words.
+# An utterance of ten seconds has about 40 words.
 MAX_REPORT_BYTES = 64 * 1024
 
 
 class Command(IntEnum):
-    """What the decoder is told."""
+    """Commands to the decoder."""
 
     SOUND = 1  # s16le samples at the session's rate
-    BREAK = 2  # what comes next is another stretch of sound: whoever speaks has ended
-    FINISH = 3  # nothing comes any more
+    BREAK = 2  # the audio has a gap here, which ends the utterance
+    FINISH = 3  # no more audio follows
 
 
 class Ready(msgspec.Struct, tag="ready"):
     """The models are loaded."""
 
 
-class Taken(msgspec.Struct, tag="taken"):
-    """One command was carried out; what it led to was reported before."""
+class Done(msgspec.Struct, tag="done"):
+    """A command was executed. Its transcripts were reported before."""
 
 
-class Spoken(msgspec.Struct, tag="spoken", frozen=True):
-    """Words, and when they were spoken, in ms from the beginning of what was heard."""
+class Transcript(msgspec.Struct, tag="transcript", frozen=True):
+    """Recognised words, with positions in ms since the start of the audio."""
 
     text: str
     final: bool
@@ -42,30 +43,30 @@ class Spoken(msgspec.Struct, tag="spoken", frozen=True):
     end_ms: float
 
 
-Report = Ready | Taken | Spoken
+Report = Ready | Done | Transcript
 _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
 def frame(command: Command, payload: bytes = b"") -> bytes:
-    """A command as it is written. Raises ValueError if the payload is above its bound."""
+    """Encode a command. Raises ValueError if the payload is too long."""
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise ValueError(f"a frame carries {MAX_PAYLOAD_BYTES} bytes at most, not {len(payload)}")
+        raise ValueError(f"a frame carries at most {MAX_PAYLOAD_BYTES} bytes, not {len(payload)}")
     return _HEADER.pack(command, len(payload)) + payload
 
 
-class Commands:
-    """Takes frames out of a stream of bytes, however it is cut."""
+class CommandReader:
+    """Decodes commands from a stream of bytes, in reads of any size."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
     def feed(self, data: bytes) -> Iterator[tuple[Command, bytes]]:
-        """The commands that are complete now. Raises ValueError for what is none."""
+        """Add bytes and yield complete commands. Raises ValueError for an invalid frame."""
         self._bytes += data
         while len(self._bytes) >= _HEADER.size:
             kind, length = _HEADER.unpack_from(self._bytes)
             if length > MAX_PAYLOAD_BYTES:
-                raise ValueError(f"a frame of {length} bytes")
+                raise ValueError(f"a frame of {length} bytes is too long")
             end = _HEADER.size + length
             if len(self._bytes) < end:
                 return
@@ -75,10 +76,10 @@ class Commands:
 
 
 def line(report: Report) -> bytes:
-    """A report as it is written."""
+    """Encode a report as a line."""
     return msgspec.json.encode(report) + b"\n"
 
 
 def parse(data: bytes) -> Report:
-    """The report in a line. Raises msgspec.MsgspecError."""
+    """Decode the report in a line. Raises msgspec.MsgspecError."""
     return _reports.decode(data)

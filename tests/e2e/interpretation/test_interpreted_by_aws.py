@@ -12,7 +12,7 @@ from client.playback.capture import Recording
 from interpreter.engines.aws.engine import AwsEngine
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Options
-from interpreter.machine.report import Hooks, News, Recognising
+from interpreter.machine.report import Hooks, News, RecognitionSwitched
 from shared.protocol.messages import SessionCreated
 from tests.e2e.support.flows import Happenings, background
 from tests.e2e.support.stage import Stage, joined
@@ -34,7 +34,7 @@ async def test_speech_is_heard_and_read_in_spanish(
     happened = Happenings()
 
     def told(news: News) -> None:
-        if news == Recognising(on=True):
+        if news == RecognitionSwitched(on=True):
             happened.add("listens")
 
     with AwsSpeech(table=TABLE) as aws:

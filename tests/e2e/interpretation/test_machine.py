@@ -84,12 +84,12 @@ async def test_a_machine_follows_listeners_and_yields_to_people(stage: Stage) ->
             reply = await ines.ask("takeOver")
             assert reply["lease"]["holds"] is True
             await taken
-            await until(lambda: robot.waits_for == {"es"})
+            await until(lambda: robot.standby_languages == {"es"})
             await lost
             after = await spanish.hears("es")
         assert all(is_hum(audio) for audio in after)
         assert {audio.epoch for audio in after} == {3}
-        assert robot.report.of("es").refused_chunks == 0
+        assert robot.report.language("es").refused_chunks == 0
 
 
 async def test_listeners_hear_the_floor_until_a_killed_machine_is_back(
@@ -140,7 +140,7 @@ async def test_a_stalled_machine_cannot_talk_over_its_successor(
                 first.process.send_signal(signal.SIGCONT)
                 heard = await spanish.hears("es", times=20)
                 assert {audio.epoch for audio in heard} == {2}
-                await first.until("The machine is not the voice of es now; it waits for its turn.")
+                await first.until("The machine is no longer the voice of es; it stands by.")
                 # A machine that stops cleanly hands over.
                 told = asyncio.create_task(spanish.is_told("machine"))
                 assert await second.ctrl_c() == 0

@@ -11,7 +11,7 @@ from client.connection.websocket import connect
 from client.flows.speaker import speak
 from client.playback.capture import ChunkSource
 from client.protocol.events import AudioReceived, CaptionReceived, Notification
-from interpreter.engines.scripted import hum_of
+from interpreter.engines.scripted import hum_byte
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio, ChannelSourceChanged, SessionCreated
@@ -111,4 +111,4 @@ class Watcher:
 
 def is_hum(audio: Audio) -> bool:
     """Whether the scripted engine made the chunk, in the chunk's language."""
-    return set(audio.audio) <= {0, hum_of(audio.language)} and any(audio.audio)
+    return set(audio.audio) <= {0, hum_byte(audio.language)} and any(audio.audio)

@@ -23,7 +23,7 @@ REASONED_WILDCARDS = {
 # Actions that know no resources, or none of what is done here:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranscribe.html
 # (and list_amazontranslate.html, list_amazonpolly.html). The engine names them where it is refused.
-WITHOUT_RESOURCES = {error_mapping.HEAR, error_mapping.TRANSLATE, error_mapping.SPEAK}
+WITHOUT_RESOURCES = {error_mapping.TRANSCRIBE, error_mapping.TRANSLATE, error_mapping.SPEAK}
 
 FUNCTION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev"
 

@@ -178,7 +178,7 @@ def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:
 
 
 def test_a_machine_that_cannot_work_says_what_is_missing() -> None:
-    fails(run("interpret", SESSION, "--engine", "psychic"), "there is no engine psychic", "offline")
+    fails(run("interpret", SESSION, "--engine", "psychic"), "unknown engine psychic", "offline")
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ import pytest
 from interpreter.engine import (
     Engine,
     FloorChunk,
-    Recognised,
     Recogniser,
+    RecognitionResult,
     UnsupportedLanguageError,
 )
 
@@ -48,10 +48,10 @@ class Floor:
         return begin + len(self.pcm) * 1000 // (2 * self.sample_rate)
 
 
-async def heard(recogniser: Recogniser, chunks: list[FloorChunk]) -> list[Recognised]:
+async def heard(recogniser: Recogniser, chunks: list[FloorChunk]) -> list[RecognitionResult]:
     """All that is recognised in these chunks, which are the last."""
 
-    async def read() -> list[Recognised]:
+    async def read() -> list[RecognitionResult]:
         return [recognised async for recognised in recogniser.results()]
 
     async with asyncio.TaskGroup() as group:
@@ -62,7 +62,7 @@ async def heard(recogniser: Recogniser, chunks: list[FloorChunk]) -> list[Recogn
     return results.result()
 
 
-def finals(results: list[Recognised]) -> list[Recognised]:
+def finals(results: list[RecognitionResult]) -> list[RecognitionResult]:
     return [recognised for recognised in results if recognised.final]
 
 
@@ -120,7 +120,7 @@ class EngineContract:
             assert await heard(recogniser, []) == []
 
     async def test_recognisers_do_not_hear_each_other(self, engine: Engine, floor: Floor) -> None:
-        async def hear() -> list[Recognised]:
+        async def hear() -> list[RecognitionResult]:
             async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
                 return await heard(recogniser, floor.chunks())
 

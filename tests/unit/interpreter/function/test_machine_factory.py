@@ -8,9 +8,15 @@ from typing import Any
 
 import pytest
 
-from interpreter.function.machine_factory import MachineAtWork
+from interpreter.function.machine_factory import MachineRun
 from interpreter.function.run_metrics import RunMetrics
-from interpreter.machine.report import EngineFault, LeaseNews, Resting, Spoken, Unspoken
+from interpreter.machine.report import (
+    EngineFailed,
+    EngineSuspended,
+    LeaseChanged,
+    SentenceSkipped,
+    SentenceSpoken,
+)
 from shared.models.interpretation import Renders
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.virtual_loop import VirtualLoop, run_virtually
@@ -23,7 +29,7 @@ class FakeMachine:
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
-        self.relieved = False
+        self.has_standby = False
         self.asked: list[tuple[float, str]] = []
         self.over = asyncio.Event()
 
@@ -40,15 +46,17 @@ class FakeMachine:
 
 
 def work(
-    main: Callable[[FakeMachine, MachineAtWork], Coroutine[Any, Any, None]], *, succeeds: bool
+    main: Callable[[FakeMachine, MachineRun], Coroutine[Any, Any, None]], *, is_successor: bool
 ) -> FakeMachine:
     """What a machine was asked for while `main` went on beside it."""
 
     async def run(loop: VirtualLoop) -> FakeMachine:
         machine = FakeMachine(loop)
-        at_work = MachineAtWork(machine, RunMetrics(ID, RecordingTelemetry()), succeeds=succeeds)
-        running = asyncio.create_task(at_work.run())
-        await main(machine, at_work)
+        machine_run = MachineRun(
+            machine, RunMetrics(ID, RecordingTelemetry()), is_successor=is_successor
+        )
+        running = asyncio.create_task(machine_run.run())
+        await main(machine, machine_run)
         machine.over.set()
         await running
         return machine
@@ -56,31 +64,31 @@ def work(
     return run_virtually(run)
 
 
-@pytest.mark.parametrize(("succeeds", "asked"), [(True, [(20.0, "take over")]), (False, [])])
+@pytest.mark.parametrize(("is_successor", "asked"), [(True, [(20.0, "take over")]), (False, [])])
 def test_a_successor_insists_once_and_the_first_run_never(
-    succeeds: bool, asked: list[tuple[float, str]]
+    is_successor: bool, asked: list[tuple[float, str]]
 ) -> None:
-    async def main(_machine: FakeMachine, _at_work: MachineAtWork) -> None:
+    async def main(_machine: FakeMachine, _at_work: MachineRun) -> None:
         await asyncio.sleep(600)
 
-    assert work(main, succeeds=succeeds).asked == asked
+    assert work(main, is_successor=is_successor).asked == asked
 
 
 def test_a_machine_lets_go_when_somebody_stands_by() -> None:
-    async def main(machine: FakeMachine, at_work: MachineAtWork) -> None:
-        asyncio.get_running_loop().call_later(3.1, setattr, machine, "relieved", True)
-        await at_work.retire(60)
+    async def main(machine: FakeMachine, machine_run: MachineRun) -> None:
+        asyncio.get_running_loop().call_later(3.1, setattr, machine, "has_standby", True)
+        await machine_run.retire(60)
 
-    ((at, what),) = work(main, succeeds=False).asked
+    ((at, what),) = work(main, is_successor=False).asked
     assert what == "retire"
     assert 3.1 <= at <= 3.4
 
 
 def test_a_machine_that_nobody_relieves_lets_go_all_the_same() -> None:
-    async def main(_machine: FakeMachine, at_work: MachineAtWork) -> None:
-        await at_work.retire(15)
+    async def main(_machine: FakeMachine, machine_run: MachineRun) -> None:
+        await machine_run.retire(15)
 
-    assert work(main, succeeds=False).asked == [(15.0, "retire")]
+    assert work(main, is_successor=False).asked == [(15.0, "retire")]
 
 
 def test_news_become_metrics_once() -> None:
@@ -90,17 +98,17 @@ def test_news_become_metrics_once() -> None:
         timestamp=0, end_timestamp=1_000, recognise_ms=300, translate_ms=100, speak_ms=50
     )
     for news in (
-        Spoken("es", renders),
-        Spoken("ca", renders),
-        Unspoken("es", "behind"),
-        EngineFault("translate", "TimeoutError", "es"),
-        Resting(15.0, "es"),
-        LeaseNews("es", holds=True, reason="asked"),
+        SentenceSpoken("es", renders),
+        SentenceSpoken("ca", renders),
+        SentenceSkipped("es", "behind"),
+        EngineFailed("translate", "TimeoutError", "es"),
+        EngineSuspended(15.0, "es"),
+        LeaseChanged("es", holds=True, reason="asked"),
     ):
         metrics.on_news(news)
 
-    metrics.tell()
-    metrics.tell()
+    metrics.flush()
+    metrics.flush()
 
     assert telemetry.counts["InterpreterSentences"] == 2
     assert telemetry.durations == ["InterpreterDelay"] * 2
@@ -108,5 +116,5 @@ def test_news_become_metrics_once() -> None:
         ("InterpreterUnspoken", "behind"): 1,
         ("InterpreterFaults", "translate"): 1,
     }
-    assert telemetry.warnings == ["engine failed", "engine rests"]
+    assert telemetry.warnings == ["engine failed", "engine suspended"]
     assert telemetry.flushes == 2

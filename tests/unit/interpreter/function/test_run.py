@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from interpreter.function.run import Ending, InterpreterRun, RunTimes
+from interpreter.function.run import InterpreterRun, RunOutcome, RunTimes
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.interpretation.run_store import RunStore
@@ -74,8 +74,8 @@ class Machine:
         await asyncio.sleep(self._sentence_seconds)
         self.over.set()
 
-    def tell(self) -> None:
-        self._log.append("tells")
+    def flush_metrics(self) -> None:
+        self._log.append("flushes")
 
 
 class Stage:
@@ -92,14 +92,14 @@ class Stage:
         self.sentence_seconds = 3.0
         self.successors_come = True
         self.fault: Exception | None = None
-        self.running: list[asyncio.Task[Ending]] = []
+        self.running: list[asyncio.Task[RunOutcome]] = []
 
     @property
     def log(self) -> list[str]:
         """What the machines did, but for their metrics."""
-        return [entry for entry in self.everything if entry != "tells"]
+        return [entry for entry in self.everything if entry != "flushes"]
 
-    def invoke(self, generation: int = 1, ticket: str = "ticket") -> asyncio.Task[Ending]:
+    def invoke(self, generation: int = 1, ticket: str = "ticket") -> asyncio.Task[RunOutcome]:
         """One instance takes the event."""
         run = InterpreterRun(
             self.runs,
@@ -171,11 +171,11 @@ def test_a_run_lasts_as_long_as_its_session_and_holds_its_lease() -> None:
 
         stage.end_session()
 
-        assert await run is Ending.OVER
+        assert await run is RunOutcome.OVER
 
     stage = virtually(main)
     assert stage.log == ["interprets", "closed"]
-    assert stage.everything.count("tells") == 500 // 60 + 1
+    assert stage.everything.count("flushes") == 500 // 60 + 1
     assert stage.invoked == []
     assert stage.telemetry.by_dimensions["InterpreterRuns", "over"] == 1
 
@@ -184,9 +184,9 @@ def test_of_two_deliveries_of_one_event_one_is_run() -> None:
     async def main(stage: Stage) -> None:
         first, second = stage.invoke(), stage.invoke()
 
-        assert await second is Ending.NOT_OURS
+        assert await second is RunOutcome.NOT_OURS
         stage.end_session()
-        assert await first is Ending.OVER
+        assert await first is RunOutcome.OVER
 
     stage = virtually(main)
     assert stage.log == ["interprets", "closed"]
@@ -196,13 +196,13 @@ def test_a_successor_comes_before_the_time_is_over_and_the_former_retires_then()
     async def main(stage: Stage) -> None:
         first = stage.invoke()
 
-        assert await first is Ending.SUCCEEDED
+        assert await first is RunOutcome.SUCCEEDED
 
         second = stage.running[1]
         assert not second.done()
         assert stored().generation == 2
         stage.end_session()
-        assert await second is Ending.OVER
+        assert await second is RunOutcome.OVER
 
     stage = virtually(main)
     ((asked_at, request),) = stage.invoked
@@ -223,7 +223,7 @@ def test_generations_follow_each_other_without_end() -> None:
     stage = virtually(main)
     assert [request.generation for _, request in stage.invoked] == list(range(2, 5))
     endings = [task.result() for task in stage.running]
-    assert endings == [Ending.SUCCEEDED] * 3 + [Ending.OVER]
+    assert endings == [RunOutcome.SUCCEEDED] * 3 + [RunOutcome.OVER]
 
 
 def test_a_successor_that_does_not_come_is_asked_for_again_and_waited_for_to_the_end() -> None:
@@ -231,7 +231,7 @@ def test_a_successor_that_does_not_come_is_asked_for_again_and_waited_for_to_the
         stage.successors_come = False
         began = asyncio.get_running_loop().time()
 
-        assert await stage.invoke() is Ending.OUT_OF_TIME
+        assert await stage.invoke() is RunOutcome.OUT_OF_TIME
 
         assert asyncio.get_running_loop().time() - began < LAMBDA_SECONDS - TIMES.reserve + 1
         # The sweep need not wait for a lease.
@@ -255,7 +255,7 @@ def test_a_sentence_without_an_end_does_not_outlast_the_function() -> None:
         await asyncio.gather(*stage.running)
 
     stage = virtually(main)
-    assert "handed over too slowly" in stage.telemetry.warnings
+    assert "handover timed out" in stage.telemetry.warnings
 
 
 def test_a_run_that_is_replaced_from_outside_retires_and_starts_nobody() -> None:
@@ -266,7 +266,7 @@ def test_a_run_that_is_replaced_from_outside_retires_and_starts_nobody() -> None
         assert stage.runs.reissue(ID, stored(), again, T0 + 100_000)
         assert stage.runs.claim(ID, again, 2, T0 + 100_000)
 
-        assert await first is Ending.OVER
+        assert await first is RunOutcome.OVER
 
     stage = virtually(main)
     assert stage.log == ["interprets", "retires", "closed"]
@@ -310,7 +310,7 @@ def test_a_table_that_does_not_answer_for_a_while_ends_nothing() -> None:
         await asyncio.sleep(25)
         assert not run.done()
         stage.end_session()
-        assert await run is Ending.OVER
+        assert await run is RunOutcome.OVER
 
     assert "run not renewed" in virtually(main).telemetry.warnings
 
@@ -327,7 +327,7 @@ def test_what_cannot_work_at_all_is_raised_and_the_next_run_need_not_wait() -> N
         await asyncio.sleep(1)
         assert stored().generation == 2
         stage.end_session()
-        assert await again is Ending.OVER
+        assert await again is RunOutcome.OVER
 
     virtually(main)
 
@@ -341,7 +341,7 @@ def test_who_waits_to_be_relieved_is_over_with_the_session() -> None:
 
         stage.end_session()
 
-        assert await first is Ending.SUCCEEDED
+        assert await first is RunOutcome.SUCCEEDED
         assert asyncio.get_running_loop().time() < 820
         await asyncio.gather(*stage.running)
 
@@ -374,7 +374,7 @@ def test_a_machine_that_is_refused_as_another_run_has_come_is_no_fault() -> None
         machine.fault = RuntimeError("FORBIDDEN")
         machine.over.set()
 
-        assert await run is Ending.OVER
+        assert await run is RunOutcome.OVER
         assert stored() == StoredRun(2, T0 + 5_000 + RUN_LEASE_MS)
 
     virtually(main)

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from interpreter.engines.scripted import ScriptedEngine, hum_of
+from interpreter.engines.scripted import ScriptedEngine, hum_byte
 from interpreter.machine.machine import Machine
 from interpreter.machine.options import Limits, Options
-from interpreter.machine.report import Hooks, LeaseNews, News
+from interpreter.machine.report import Hooks, LeaseChanged, News
 from shared.models.audio_format import AudioFormat
 from tests.helpers.virtual_time import VirtualTime
 from tests.unit.interpreter.machine.fake_session import LOUD, QUIET, SESSION, FakeSession, Sent
@@ -78,7 +78,7 @@ class Stage:
         ]
 
     def turns(self) -> list[tuple[str, bool]]:
-        return [(it.language, it.holds) for it in self.news if isinstance(it, LeaseNews)]
+        return [(it.language, it.holds) for it in self.news if isinstance(it, LeaseChanged)]
 
 
 @contextlib.asynccontextmanager
@@ -99,4 +99,4 @@ async def stage(
 
 def is_hum(sent: Sent) -> bool:
     """Whether it is the scripted engine's voice in that language, perhaps with silence after it."""
-    return set(sent.audio) <= {0, hum_of(sent.language)} and any(sent.audio)
+    return set(sent.audio) <= {0, hum_byte(sent.language)} and any(sent.audio)

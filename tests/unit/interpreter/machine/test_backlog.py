@@ -37,14 +37,14 @@ class Voice(RuleBasedStateMachine):
     def comes(self, duration_ms: int) -> None:
         self.number += 1
         new = Sentence(self.number, duration_ms)
-        left_out = self.backlog.add(new)
+        skipped = self.backlog.add(new)
         self.waiting.append(new)
-        assert left_out == self.waiting[: len(left_out)], "the oldest"
-        del self.waiting[: len(left_out)]
+        assert skipped == self.waiting[: len(skipped)], "the oldest"
+        del self.waiting[: len(skipped)]
         assert self.waiting, "what is new is not left out"
-        if left_out:
+        if skipped:
             without_last = self.rest + sum(it.duration_ms for it in self.waiting)
-            assert without_last + left_out[-1].duration_ms > MOST_MS, "no more than need be"
+            assert without_last + skipped[-1].duration_ms > MOST_MS, "no more than need be"
 
     @precondition(lambda self: self.rest == 0)
     @rule()

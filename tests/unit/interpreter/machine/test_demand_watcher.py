@@ -70,13 +70,13 @@ async def test_it_gives_up_after_as_long_as_it_was_told(
 ) -> None:
     time, told = Time(), list[SessionStatus]()
     options = Options(session_id=SESSION, limits=Limits(patience_seconds=patience))
-    follower = DemandWatcher(
+    watcher = DemandWatcher(
         Service(answers).open, options, told.append, clock=time, sleep=time.sleep
     )
 
     with pytest.raises(UnreachableError):
-        await follower.run()
+        await watcher.run()
 
     assert len(told) == answers
-    last_answer = max(answers - 1, 0) * options.limits.follow_seconds
-    assert ends_after < time.now - last_answer <= ends_after + 2 * options.limits.follow_seconds
+    last_answer = max(answers - 1, 0) * options.limits.poll_seconds
+    assert ends_after < time.now - last_answer <= ends_after + 2 * options.limits.poll_seconds

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from interpreter.engine import FloorChunk
 from interpreter.loudness import loudness
-from interpreter.machine.floor import FloorOrder, Recent
+from interpreter.machine.floor import FloorHistory, ReorderBuffer
 from shared.models.audio_format import AudioFormat
 from tests.unit.client.support import audio
 
@@ -21,7 +21,7 @@ arrivals = st.lists(
 )
 
 
-def _heard(order: FloorOrder, arriving: list[tuple[int, int, int]]) -> list[tuple[int, int]]:
+def _heard(order: ReorderBuffer, arriving: list[tuple[int, int, int]]) -> list[tuple[int, int]]:
     heard, now = [], 0
     for epoch, seq, later in arriving:
         now += later
@@ -33,14 +33,14 @@ def _heard(order: FloorOrder, arriving: list[tuple[int, int, int]]) -> list[tupl
 
 @given(arrivals)
 def test_chunks_come_out_in_order_and_once(arriving: list[tuple[int, int, int]]) -> None:
-    heard = _heard(FloorOrder(PATIENCE_MS), arriving)
+    heard = _heard(ReorderBuffer(PATIENCE_MS), arriving)
     assert heard == sorted(set(heard))
     assert set(heard) <= {(epoch, seq) for epoch, seq, _ in arriving}
 
 
 @given(arrivals)
 def test_nothing_waits_longer_than_patience(arriving: list[tuple[int, int, int]]) -> None:
-    order, now = FloorOrder(PATIENCE_MS), 0
+    order, now = ReorderBuffer(PATIENCE_MS), 0
     for epoch, seq, later in arriving:
         now += later
         order.push(audio(seq, epoch), now)
@@ -50,7 +50,7 @@ def test_nothing_waits_longer_than_patience(arriving: list[tuple[int, int, int]]
 
 @given(st.sets(st.integers(1, 59)))
 def test_neighbours_that_overtook_each_other_are_not_lost(lost: set[int]) -> None:
-    order = FloorOrder(PATIENCE_MS)
+    order = ReorderBuffer(PATIENCE_MS)
     sent = [seq for seq in range(60) if seq not in lost]
     pairs = list(zip(sent[1::2], sent[2::2], strict=False))
     heard, now = [], 0.0
@@ -65,7 +65,7 @@ def test_neighbours_that_overtook_each_other_are_not_lost(lost: set[int]) -> Non
 
 
 def test_chunks_in_order_do_not_wait() -> None:
-    order = FloorOrder(PATIENCE_MS)
+    order = ReorderBuffer(PATIENCE_MS)
     for seq in range(5):
         order.push(audio(seq), seq)
         assert [chunk.seq for chunk in order.pop(seq)] == [seq]
@@ -73,7 +73,7 @@ def test_chunks_in_order_do_not_wait() -> None:
 
 
 def test_a_chunk_after_a_gap_waits_for_what_is_missing_and_then_goes() -> None:
-    order = FloorOrder(PATIENCE_MS)
+    order = ReorderBuffer(PATIENCE_MS)
     order.push(audio(0), 0)
     order.pop(0)
     order.push(audio(3), 100)
@@ -83,7 +83,7 @@ def test_a_chunk_after_a_gap_waits_for_what_is_missing_and_then_goes() -> None:
 
 
 def test_a_newer_epoch_ends_the_one_before() -> None:
-    order = FloorOrder(PATIENCE_MS)
+    order = ReorderBuffer(PATIENCE_MS)
     for seq, epoch in ((0, 1), (2, 1), (7, 2)):
         order.push(audio(seq, epoch), 0)
     assert [(chunk.epoch, chunk.seq) for chunk in order.pop(0)] == [(1, 0), (1, 2), (2, 7)]
@@ -93,7 +93,7 @@ def test_a_newer_epoch_ends_the_one_before() -> None:
 
 @given(st.integers(0, 40), st.integers(-500, 9_000))
 def test_what_is_kept_is_given_to_the_sample(chunks: int, since: int) -> None:
-    recent = Recent(FORMAT, 4_000)
+    recent = FloorHistory(FORMAT, 4_000)
     for index in range(chunks):
         recent.add(FloorChunk(index * 200, bytes([index]) * FORMAT.chunk_bytes))
     kept = list(recent.since(since))
@@ -105,7 +105,7 @@ def test_what_is_kept_is_given_to_the_sample(chunks: int, since: int) -> None:
 
 
 def test_what_was_said_by_another_clock_is_not_kept() -> None:
-    recent = Recent(FORMAT, 4_000)
+    recent = FloorHistory(FORMAT, 4_000)
     for timestamp in (10_000_000, 10_000_200, 1_000, 1_200):
         recent.add(FloorChunk(timestamp, bytes(FORMAT.chunk_bytes)))
     assert [chunk.timestamp for chunk in recent.since(0)] == [1_000, 1_200]

@@ -1,4 +1,4 @@
-"""The ear hands a chunk to the recogniser at once, whatever the event loop is doing then."""
+"""The listener hands a chunk to the recogniser at once, whatever the event loop is doing then."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from interpreter.engine import FloorChunk, Recognised, Recogniser
+from interpreter.engine import FloorChunk, Recogniser, RecognitionResult
 from interpreter.engines.scripted import ScriptedEngine
-from interpreter.machine.floor_listener import FloorListener, Hearing
+from interpreter.machine.floor_listener import FloorListener, ListenerContext
 from interpreter.machine.options import Limits
 from interpreter.machine.report import Hooks, Report
 from shared.models.audio_format import AudioFormat
@@ -28,9 +28,9 @@ class _Listening(Recogniser):
     async def hear(self, chunk: FloorChunk) -> None:
         self.heard.append((chunk.timestamp - T0) // FORMAT.chunk_ms)
 
-    async def results(self) -> AsyncIterator[Recognised]:
+    async def results(self) -> AsyncIterator[RecognitionResult]:
         await asyncio.Event().wait()
-        yield Recognised("", final=True, timestamp=0, end_timestamp=0)
+        yield RecognitionResult("", final=True, timestamp=0, end_timestamp=0)
 
     async def finish(self) -> None:
         pass
@@ -65,17 +65,17 @@ def _chunk(seq: int) -> Audio:
 @pytest.mark.parametrize("turns", range(25))
 async def test_a_chunk_is_recognised_without_time_passing(turns: int) -> None:
     time, engine = VirtualTime(), _Engine()
-    hearing = Hearing(
+    context = ListenerContext(
         engine, "en", FORMAT, Limits(), time.now_ms, time.sleep, Report(), Hooks(lambda news: None)
     )
-    ear = FloorListener(hearing, lambda result: None, lambda fault: None, lambda: None)
-    running = asyncio.create_task(ear.run())
-    ear.listen(0)
+    listener = FloorListener(context, lambda result: None, lambda fault: None, lambda: None)
+    running = asyncio.create_task(listener.run())
+    listener.listen(0)
     await time.settle()
-    ear.heard(_chunk(0), time.now_ms())
-    for _ in range(turns):  # whatever the ear does meanwhile
+    listener.receive(_chunk(0), time.now_ms())
+    for _ in range(turns):  # whatever the listener does meanwhile
         await asyncio.sleep(0)
-    ear.heard(_chunk(1), time.now_ms())
+    listener.receive(_chunk(1), time.now_ms())
     await time.settle()
     assert engine.listening.heard == [0, 1]
     running.cancel()

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engine import Engine
-from interpreter.machine.booth import Booth
-from interpreter.machine.demand_watcher import Audience
+from interpreter.machine.demand_watcher import LanguageDemand
+from interpreter.machine.language_seat import LanguageSeat
 from interpreter.machine.language_seats import LanguageSeats
 from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
@@ -28,10 +28,10 @@ class Polyglot:
         return frozenset(LANGUAGES)
 
 
-class SilentBooth:
-    """A booth that sits until it is closed."""
+class SilentSeat:
+    """A seat that is kept until it is closed."""
 
-    ended: str | None = None
+    end_reason: str | None = None
 
     def __init__(self) -> None:
         self._closed = asyncio.Event()
@@ -69,7 +69,7 @@ def status(distribution: dict[str, int]) -> SessionStatus:
 
 
 class Sitting:
-    """A machine's places, with time that passes by hand."""
+    """A machine's seats, with time that passes by hand."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -77,24 +77,24 @@ class Sitting:
         def start(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
             return asyncio.get_running_loop().create_task(work)
 
-        self.places = LanguageSeats(
+        self.seats = LanguageSeats(
             cast("Engine", Polyglot()),
             Options(session_id="golden-eagle-427", limits=Limits(linger_seconds=0.5)),
-            lambda language: cast("Booth", SilentBooth()),
+            lambda language: cast("LanguageSeat", SilentSeat()),
             start,
             lambda reason: None,
             clock=self.clock,
             sleep=asyncio.sleep,
         )
-        self.places.floor_is("en")
+        self.seats.set_floor_language("en")
 
     async def hear(self, distribution: dict[str, int]) -> set[str]:
         """Who is served once so many listen."""
         self.clock.now += 1
-        self.places.follow(status(distribution))
+        self.seats.update(status(distribution))
         for _ in range(5):
             await asyncio.sleep(0)
-        return set(self.places.booths)
+        return set(self.seats.by_language)
 
 
 async def test_it_sits_in_as_many_as_may_be_listed_where_most_listen() -> None:
@@ -135,13 +135,13 @@ async def test_more_listeners_displace_fewer() -> None:
 def test_nobody_served_has_fewer_listeners_than_somebody_left_out(
     listeners: dict[str, int], served: set[str]
 ) -> None:
-    audience = Audience(None, linger_ms=1)
+    audience = LanguageDemand(None, linger_ms=1)
     audience.update(listeners, 0)
 
-    chosen = audience.most_heard(audience.languages, MOST, served)
+    chosen = audience.most_wanted(audience.languages, MOST, served)
 
-    left_out = audience.languages - chosen
+    skipped = audience.languages - chosen
     assert len(chosen) == min(MOST, len(audience.languages))
     for inside in chosen:
-        for outside in left_out:
+        for outside in skipped:
             assert (listeners[inside], inside in served) >= (listeners[outside], outside in served)

@@ -7,7 +7,7 @@ import pytest
 from client.errors import RequestRefusedError
 from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
 from interpreter.engines.scripted import Fault, ScriptedEngine
-from interpreter.machine.report import LeaseNews, Left, Recognising, Spoken
+from interpreter.machine.report import LeaseChanged, RecognitionSwitched, SeatLeft, SentenceSpoken
 from shared.models.audio_format import AudioFormat
 from tests.unit.interpreter.machine.fake_session import GONE, LOUD, QUIET, refused
 from tests.unit.interpreter.machine.support import SHORT_CHUNKS, is_hum, stage
@@ -49,14 +49,14 @@ async def test_chunks_say_what_they_render_and_what_that_took() -> None:
     account = machine.report.to_dict()
     assert account["languages"]["es"]["spoken"] == 1
     assert account["latencies"]["total"]["p50"] == 400
-    assert Spoken("es", renders) in on.news
+    assert SentenceSpoken("es", renders) in on.news
 
 
 async def test_nobody_is_recognised_while_nobody_listens() -> None:
     async with stage() as on:
         await on.start(on.machine())
         await on.sentence()
-        assert (on.session.seats, on.engine.asked["recognise"]) == ([], 0)
+        assert (on.session.seats, on.engine.calls["recognise"]) == ([], 0)
 
 
 async def test_listeners_who_come_and_go_are_followed() -> None:
@@ -69,7 +69,7 @@ async def test_listeners_who_come_and_go_are_followed() -> None:
         on.session.distribution = {"es": 1, "ca": 3, "en": 5, "zh": 1, "unknown": 2}
         await on.time.advance(1)
         assert machine.holds == {"es", "ca"}, "the floor, and what it cannot do, it does not serve"
-        assert on.engine.recognisers == 1, "one, whatever the number of languages"
+        assert on.engine.open_recognisers == 1, "one, whatever the number of languages"
         on.session.distribution = {"ca": 1}
         await on.time.advance(8)
         assert machine.holds == {"es", "ca"}
@@ -78,12 +78,12 @@ async def test_listeners_who_come_and_go_are_followed() -> None:
         on.session.distribution = {}
         await on.time.advance(13)
         assert machine.holds == frozenset()
-        assert on.engine.recognisers == 0
+        assert on.engine.open_recognisers == 0
         on.session.distribution = {"es": 1}
         await on.time.advance(3)
         assert machine.holds == {"es"}
-    assert Left("ca") in on.news
-    assert [it.on for it in on.news if isinstance(it, Recognising)] == [True, False, True]
+    assert SeatLeft("ca") in on.news
+    assert [it.on for it in on.news if isinstance(it, RecognitionSwitched)] == [True, False, True]
 
 
 async def test_only_what_was_asked_for_is_served() -> None:
@@ -115,15 +115,15 @@ async def test_where_a_person_is_the_voice_it_waits_in_silence() -> None:
         await on.start(machine)
         await on.sentence()
         assert not machine.holds
-        assert machine.waits_for == {"es"}
-        assert (on.heard(), on.session.captions, on.engine.recognisers) == ([], [], 0)
+        assert machine.standby_languages == {"es"}
+        assert (on.heard(), on.session.captions, on.engine.open_recognisers) == ([], [], 0)
         on.session.free("es")
         await on.time.settle()
         assert machine.holds == {"es"}
         await on.sentence()
         await on.time.advance(1)
         assert len(on.heard()) == SHORT_CHUNKS
-    assert LeaseNews("es", True, "promoted") in on.news
+    assert LeaseChanged("es", True, "promoted") in on.news
 
 
 async def test_a_person_who_takes_over_is_not_talked_over() -> None:
@@ -140,13 +140,13 @@ async def test_a_person_who_takes_over_is_not_talked_over() -> None:
         await on.time.advance(5)
         assert len(on.heard()) == begun, "in the middle of the sentence"
         assert on.session.refused_chunks == 0
-        assert machine.report.of("es").unspoken == {"turn": 1}
+        assert machine.report.language("es").unspoken == {"turn": 1}
         # When the person is lost it goes on with what is said then.
         on.session.free("es")
         await on.sentence()
         await on.time.advance(4)
         assert len(on.heard()) > begun
-    assert machine.report.of("es").spoken == 1
+    assert machine.report.language("es").spoken == 1
     assert on.turns()[:3] == [("es", True), ("es", False), ("es", True)]
 
 
@@ -163,7 +163,7 @@ async def test_a_refused_chunk_silences_a_machine_that_was_not_told() -> None:
         await on.time.advance(5)
         assert len(on.heard()) == begun
         assert on.session.refused_chunks == 1
-        assert machine.report.of("es").refused_chunks == 1
+        assert machine.report.language("es").refused_chunks == 1
         seat.told("expired")
         await on.time.settle()
         assert machine.holds == frozenset()
@@ -178,7 +178,7 @@ async def test_two_machines_are_one_voice() -> None:
         await on.start(second)
         await on.time.advance(1)
         assert first.holds == {"es"}
-        assert second.waits_for == {"es"}
+        assert second.standby_languages == {"es"}
         await on.sentence()
         await on.time.advance(1)
         assert on.read() == ["[es] alpha"]
@@ -205,7 +205,7 @@ async def test_paused_nothing_is_said_and_then_it_goes_on() -> None:
         await on.sentence()
         await on.time.advance(2)
         assert len(on.heard()) == begun + SHORT_CHUNKS
-    assert machine.report.of("es").unspoken == {"held": 1}
+    assert machine.report.language("es").unspoken == {"held": 1}
 
 
 async def test_an_utterance_that_a_pause_ends_is_passed_over() -> None:
@@ -218,7 +218,7 @@ async def test_an_utterance_that_a_pause_ends_is_passed_over() -> None:
         await on.time.advance(3)
     assert on.read("en") == ["alpha"]
     assert on.heard() == []
-    assert machine.report.of("es").unspoken == {"held": 1}
+    assert machine.report.language("es").unspoken == {"held": 1}
 
 
 async def test_a_speaker_who_stops_sending_is_heard_to_the_end() -> None:
@@ -307,7 +307,7 @@ async def test_it_ends_with_the_session() -> None:
         on.session.end()
         await on.time.settle()
         assert task.result() == "ended"
-        assert on.engine.recognisers == 0
+        assert on.engine.open_recognisers == 0
 
 
 async def test_it_ends_with_a_session_in_which_it_sits_nowhere() -> None:
@@ -379,7 +379,7 @@ async def test_audio_that_is_no_pcm_is_told() -> None:
 async def test_an_engine_that_cannot_work_here_is_told() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        on.engine.order("recognise", Fault.UNAVAILABLE)
+        on.engine.fail_next("recognise", Fault.UNAVAILABLE)
         task = await on.start(on.machine())
         with pytest.raises(EngineUnavailableError):
             task.result()
@@ -393,4 +393,4 @@ async def test_killing_it_gives_the_seats_up() -> None:
         await on.kill(task)
         assert task.cancelled()
         assert on.session.seats == []
-        assert on.engine.recognisers == 0
+        assert on.engine.open_recognisers == 0

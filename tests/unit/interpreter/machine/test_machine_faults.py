@@ -9,7 +9,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from interpreter.engines.scripted import Cue, Fault, ScriptedEngine, ScriptedRecogniser
-from interpreter.machine.report import EngineFault, Recognising, Resting, Unspoken
+from interpreter.machine.report import (
+    EngineFailed,
+    EngineSuspended,
+    RecognitionSwitched,
+    SentenceSkipped,
+)
 from tests.unit.interpreter.machine.fake_session import LOUD, QUIET
 from tests.unit.interpreter.machine.support import SHORT_CHUNKS, Stage, stage
 
@@ -17,7 +22,7 @@ FOR_A_MOMENT = [Fault.THROW, Fault.CRASH, Fault.HANG, Fault.EMPTY]
 
 
 def faults(on: Stage) -> list[tuple[str, str]]:
-    return [(it.stage, it.fault) for it in on.news if isinstance(it, EngineFault)]
+    return [(it.stage, it.fault) for it in on.news if isinstance(it, EngineFailed)]
 
 
 @pytest.mark.parametrize("stage_of_engine", ["translate", "speak"])
@@ -29,7 +34,7 @@ async def test_a_sentence_that_the_engine_cannot_do_is_left_out(
         on.session.distribution = {"es": 1}
         machine = on.machine()
         await on.start(machine)
-        on.engine.order("speak" if stage_of_engine == "speak" else "translate", fault)
+        on.engine.fail_next("speak" if stage_of_engine == "speak" else "translate", fault)
         await on.sentence()
         await on.time.advance(8)
         assert on.heard() == []
@@ -41,16 +46,16 @@ async def test_a_sentence_that_the_engine_cannot_do_is_left_out(
     # What is translated but not spoken may be read.
     spoken = [(caption.text, caption.spoken) for caption in on.session.captions]
     assert (("[es] alpha", False) in spoken) is (stage_of_engine == "speak")
-    assert machine.report.of("es").unspoken == {"engine": 1}
+    assert machine.report.language("es").unspoken == {"engine": 1}
     assert machine.report.failures == {stage_of_engine: 1}
-    assert Unspoken("es", "engine") in on.news
+    assert SentenceSkipped("es", "engine") in on.news
 
 
 @pytest.mark.parametrize("fault", [Fault.THROW, Fault.CRASH, Fault.HANG, Fault.DIE])
 async def test_a_recogniser_that_fails_is_started_again_and_nothing_is_lost(fault: Fault) -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        on.engine.order("recognise", fault)
+        on.engine.fail_next("recognise", fault)
         machine = on.machine()
         await on.start(machine)
         await on.sentence()
@@ -61,14 +66,14 @@ async def test_a_recogniser_that_fails_is_started_again_and_nothing_is_lost(faul
     assert on.read() == ["[es] alpha", "[es] bravo"]
     assert machine.report.restarts == 1
     assert machine.report.failures == {"recognise": 1}
-    assert on.engine.recognisers == 0
+    assert on.engine.open_recognisers == 0
 
 
 async def test_a_recogniser_that_hears_nothing_in_speech_is_taken_for_hung() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        on.engine.order("recognise", Fault.EMPTY)
-        machine = on.machine(mute_seconds=4.0)
+        on.engine.fail_next("recognise", Fault.EMPTY)
+        machine = on.machine(no_result_seconds=4.0)
         await on.start(machine)
         await on.session.speak((LOUD, 5.0), (QUIET, 1.0))
         await on.time.advance(3)
@@ -79,12 +84,12 @@ async def test_a_recogniser_that_hears_nothing_in_speech_is_taken_for_hung() -> 
 async def test_an_engine_that_hears_nothing_any_more_leaves_its_listeners_to_the_floor() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1, "ca": 1}
-        machine = on.machine(rest_seconds=20)
+        machine = on.machine(suspend_seconds=20)
         await on.start(machine)
         await on.time.advance(2)
         assert machine.holds == {"ca", "es"}
         # From now on it does not come up again.
-        on.engine.order("recognise", *[Fault.THROW] * 3)
+        on.engine.fail_next("recognise", *[Fault.THROW] * 3)
         for language in ("es", "ca"):
             on.session.grant(language, None, "takenOver")
         await on.time.settle()
@@ -92,7 +97,7 @@ async def test_an_engine_that_hears_nothing_any_more_leaves_its_listeners_to_the
             on.session.free(language)
         await on.time.advance(5)
         assert on.session.seats == []
-        assert Resting(20, None) in on.news
+        assert EngineSuspended(20, None) in on.news
         await on.time.advance(20)
         assert machine.holds == {"ca", "es"}
         await on.sentence()
@@ -106,13 +111,15 @@ async def test_a_language_that_fails_again_and_again_is_left_for_a_while(
 ) -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        on.engine.order("speak" if stage_of_engine == "speak" else "translate", *[Fault.THROW] * 3)
-        machine = on.machine(rest_seconds=15)
+        on.engine.fail_next(
+            "speak" if stage_of_engine == "speak" else "translate", *[Fault.THROW] * 3
+        )
+        machine = on.machine(suspend_seconds=15)
         await on.start(machine)
         await on.sentence(3)
         await on.time.advance(1)
         assert machine.holds == frozenset()
-        assert Resting(15, "es") in on.news
+        assert EngineSuspended(15, "es") in on.news
         await on.time.advance(17)
         assert machine.holds == {"es"}
         await on.sentence()
@@ -127,8 +134,10 @@ async def test_an_engine_that_still_hangs_is_not_tried_on_the_listeners(
     async with stage() as on:
         on.session.distribution = {"es": 1}
         # Twice on the air, then off it.
-        on.engine.order("speak" if stage_of_engine == "speak" else "translate", *[Fault.HANG] * 4)
-        machine = on.machine(rest_seconds=15)
+        on.engine.fail_next(
+            "speak" if stage_of_engine == "speak" else "translate", *[Fault.HANG] * 4
+        )
+        machine = on.machine(suspend_seconds=15)
         await on.start(machine)
         await on.sentence(2)
         await on.time.advance(10)
@@ -142,14 +151,14 @@ async def test_an_engine_that_still_hangs_is_not_tried_on_the_listeners(
         await on.sentence()
         await on.time.advance(1)
     assert len(on.heard()) >= SHORT_CHUNKS
-    assert [it.seconds for it in on.news if isinstance(it, Resting)] == [15, 30, 60]
+    assert [it.seconds for it in on.news if isinstance(it, EngineSuspended)] == [15, 30, 60]
 
 
 async def test_an_ear_that_does_not_come_up_is_tried_without_a_seat() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        on.engine.order("recognise", *[Fault.THROW] * 5)
-        machine = on.machine(rest_seconds=15)
+        on.engine.fail_next("recognise", *[Fault.THROW] * 5)
+        machine = on.machine(suspend_seconds=15)
         await on.start(machine)
         await on.time.advance(10)
         assert machine.holds == frozenset()
@@ -180,11 +189,13 @@ async def test_an_ear_that_hangs_as_it_starts_is_not_started_again_on_the_listen
     engine = Hanging()
     async with stage(engine) as on:
         on.session.distribution = {"es": 1}
-        machine = on.machine(rest_seconds=15, start_seconds=5)
+        machine = on.machine(suspend_seconds=15, start_seconds=5)
         await on.start(machine)
         await on.time.advance(7)
         assert machine.holds == frozenset()
-        assert [it for it in on.news if isinstance(it, Resting)] == [Resting(15, None)]
+        assert [it for it in on.news if isinstance(it, EngineSuspended)] == [
+            EngineSuspended(15, None)
+        ]
         await on.time.advance(30)
         assert machine.holds == frozenset()
         engine.hangs = False
@@ -201,7 +212,7 @@ async def test_a_language_that_the_engine_lacks_after_all_is_left_for_good() -> 
         machine = on.machine()
         await on.start(machine)
         await on.time.advance(2)
-        on.engine.order("translate", Fault.UNAVAILABLE)
+        on.engine.fail_next("translate", Fault.UNAVAILABLE)
         await on.sentence()
         await on.time.advance(300)
         assert len(machine.holds) == 1
@@ -238,7 +249,7 @@ async def test_speech_that_falls_behind_hurries_and_then_leaves_sentences_out() 
         await on.start(machine)
         await on.sentence(12)
         await on.time.advance(20)
-    account = machine.report.of("es")
+    account = machine.report.language("es")
     assert account.unspoken["behind"] == 12 - account.spoken > 0
     assert on.engine.speeds[0] == 1
     assert max(on.engine.speeds) > 1.3
@@ -257,14 +268,14 @@ async def test_speech_that_falls_behind_hurries_and_then_leaves_sentences_out() 
 async def test_a_translation_that_waits_too_long_is_left_out() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        machine = on.machine(translate_seconds=60, waiting=2)
-        on.engine.order("translate", Fault.HANG)
+        machine = on.machine(translate_seconds=60, max_untranslated=2)
+        on.engine.fail_next("translate", Fault.HANG)
         await on.start(machine)
         await on.sentence(5)
         await on.time.advance(70)
     # One hung, two waited, and the two before them were too much.
-    assert machine.report.of("es").unspoken == {"behind": 2, "engine": 1}
-    assert machine.report.of("es").spoken == 2
+    assert machine.report.language("es").unspoken == {"behind": 2, "engine": 1}
+    assert machine.report.language("es").spoken == 2
 
 
 async def test_speech_without_end_is_an_engines_mistake() -> None:
@@ -276,13 +287,13 @@ async def test_speech_without_end_is_an_engines_mistake() -> None:
         await on.time.advance(2)
     assert ("speak", "endless") in faults(on)
     assert len(on.heard()) == SHORT_CHUNKS
-    assert machine.report.of("es").unspoken == {"engine": 1}
+    assert machine.report.language("es").unspoken == {"engine": 1}
 
 
 async def test_a_recogniser_that_is_too_slow_is_not_followed_by_a_queue() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
-        on.engine.order("recognise", Fault.HANG)
+        on.engine.fail_next("recognise", Fault.HANG)
         machine = on.machine(hear_seconds=30, kept_ms=4_000)
         await on.start(machine)
         await on.session.speak((LOUD, 10.0))
@@ -301,7 +312,7 @@ async def test_chunks_that_do_not_leave_are_given_up() -> None:
         on.session.seats[0].stuck = False
         await on.sentence()
         await on.time.advance(2)
-    assert machine.report.of("es").lost_chunks == SHORT_CHUNKS
+    assert machine.report.language("es").lost_chunks == SHORT_CHUNKS
     assert len(on.heard()) == SHORT_CHUNKS
 
 
@@ -317,4 +328,4 @@ async def test_lost_chunks_of_the_floor_are_bridged() -> None:
                 on.session.chunk((LOUD if number < 6 else QUIET) * 3_200)
         await on.time.advance(2)
     assert on.read() == ["[es] alpha"]
-    assert Recognising(on=True) in on.news
+    assert RecognitionSwitched(on=True) in on.news

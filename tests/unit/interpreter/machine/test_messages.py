@@ -10,17 +10,17 @@ from interpreter.engine import EngineUnavailableError
 from interpreter.engines import make_engine
 from interpreter.machine.messages import describe_news, describe_report
 from interpreter.machine.report import (
-    EngineFault,
-    LeaseNews,
-    Left,
+    ConnectionLost,
+    ConnectionRestored,
+    EngineFailed,
+    EngineSuspended,
+    LeaseChanged,
     News,
-    OutOfReach,
-    Recognising,
+    RecognitionSwitched,
     Report,
-    Resting,
-    Spoken,
-    Unspoken,
-    WithinReach,
+    SeatLeft,
+    SentenceSkipped,
+    SentenceSpoken,
 )
 from shared.models.interpretation import Renders
 
@@ -30,38 +30,37 @@ RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=2
 @pytest.mark.parametrize(
     ("news", "line"),
     [
-        (LeaseNews("es", True, "promoted"), "The machine is the voice of es."),
+        (LeaseChanged("es", True, "promoted"), "The machine is the voice of es."),
         (
-            LeaseNews("es", False, "takenOver"),
-            "The machine is not the voice of es now; it waits for its turn.",
+            LeaseChanged("es", False, "takenOver"),
+            "The machine is no longer the voice of es; it stands by.",
         ),
-        (LeaseNews("es", False, "left"), "The machine has left es."),
+        (LeaseChanged("es", False, "left"), "The machine has left es."),
         (
-            EngineFault("translate", "timeout", "es"),
+            EngineFailed("translate", "timeout", "es"),
             "The engine failed to translate for es (timeout).",
         ),
         (
-            EngineFault("recognise", "EngineError"),
+            EngineFailed("recognise", "EngineError"),
             "The engine failed to recognise what is said (EngineError).",
         ),
         (
-            Resting(15, "es"),
-            "The engine is out of order for es: listeners hear the floor; another try in 15 s.",
+            EngineSuspended(15, "es"),
+            "The engine does not work for es: listeners hear the floor. Next attempt in 15 s.",
         ),
         (
-            Resting(30),
-            "The engine is out of order for everything: listeners hear the floor; "
-            "another try in 30 s.",
+            EngineSuspended(30),
+            "The engine does not work at all: listeners hear the floor. Next attempt in 30 s.",
         ),
         (
-            OutOfReach("es", "the connection broke off", 3.0),
+            ConnectionLost("es", "the connection broke off", 3.0),
             "Lost for es: the connection broke off. Trying for 3 s to come back …",
         ),
-        (WithinReach("es"), "Back for es."),
-        (Left("es"), None),
-        (Spoken("es", RENDERS), None),
-        (Unspoken("es", "turn"), None),
-        (Recognising(on=True), None),
+        (ConnectionRestored("es"), "Back for es."),
+        (SeatLeft("es"), None),
+        (SentenceSpoken("es", RENDERS), None),
+        (SentenceSkipped("es", "turn"), None),
+        (RecognitionSwitched(on=True), None),
     ],
 )
 def test_news_in_words(news: News, line: str | None) -> None:
@@ -70,11 +69,11 @@ def test_news_in_words(news: News, line: str | None) -> None:
 
 def _report() -> Report:
     report = Report(sentences=3)
-    report.measured(RENDERS)
-    report.of("es").spoken = 2
-    report.of("es").unspoken["behind"] = 1
-    report.of("ca").spoken = 3
-    report.of("ca").lost_chunks = 4
+    report.add_latencies(RENDERS)
+    report.language("es").spoken = 2
+    report.language("es").unspoken["behind"] = 1
+    report.language("ca").spoken = 3
+    report.language("ca").lost_chunks = 4
     report.failures["speak"] = 2
     report.unheard = 5
     return report
@@ -84,8 +83,8 @@ def test_a_report_in_words() -> None:
     assert describe_report(Report()) == "interpreted: 0 sentences"
     assert describe_report(_report()) == (
         "interpreted: 3 sentences; ca 3 spoken, 4 chunks lost; es 2 spoken, 1 not (behind 1); "
-        "5 chunks of the floor came too fast to be recognised; "
-        "2 failures of the engine; end of a sentence to its first sound: p50 550 ms, p95 550 ms"
+        "5 floor chunks dropped because recognition was too slow; "
+        "2 engine failures; end of a sentence to its first sound: p50 550 ms, p95 550 ms"
     )
 
 
@@ -98,5 +97,5 @@ def test_a_report_in_numbers_is_json() -> None:
 
 def test_engines_by_name() -> None:
     assert make_engine("scripted").name == "scripted"
-    with pytest.raises(EngineUnavailableError, match="there are aws, offline, scripted"):
+    with pytest.raises(EngineUnavailableError, match="use one of aws, offline, scripted"):
         make_engine("psychic")

@@ -18,7 +18,7 @@ async def _succession(on: Stage) -> tuple[list[int], list[int]]:
     running = await on.start(first)
     await on.start(second)
     await on.time.advance(1)
-    assert second.waits_for == {"es"}
+    assert second.standby_languages == {"es"}
     await on.sentence()
     await on.session.speak((LOUD, 0.4))
     retiring = asyncio.create_task(first.retire())
@@ -89,14 +89,14 @@ async def test_it_retires_in_bounded_time_from_a_speaker_without_end() -> None:
         await on.session.speak((LOUD, 20.0))
         assert retiring.done()
     # What was heard until then was interpreted.
-    assert machine.report.of("es").spoken == 1
+    assert machine.report.language("es").spoken == 1
 
 
 async def test_an_engine_that_hangs_does_not_keep_it_from_retiring() -> None:
     async with stage() as on:
         on.session.distribution = {"es": 1}
         machine = on.machine()
-        on.engine.order("recognise", Fault.HANG, Fault.HANG, Fault.HANG)
+        on.engine.fail_next("recognise", Fault.HANG, Fault.HANG, Fault.HANG)
         await on.start(machine)
         await on.session.speak((LOUD, 1.0))
         retiring = asyncio.create_task(machine.retire())
@@ -122,12 +122,12 @@ async def test_a_successor_may_take_over_what_is_not_handed_over() -> None:
         on.session.grant("ca", None, "takenOver")  # by a person
         await on.start(second)
         await on.time.advance(2)
-        assert second.waits_for == {"ca", "es"}
+        assert second.standby_languages == {"ca", "es"}
         await second.take_over()
         await on.time.settle()
         assert second.holds == {"es"}
-        assert second.waits_for == {"ca"}, "a person keeps the turn"
-        assert first.waits_for == {"ca", "es"}
+        assert second.standby_languages == {"ca"}, "a person keeps the turn"
+        assert first.standby_languages == {"ca", "es"}
 
 
 async def test_a_machine_that_follows_a_dead_one_says_what_was_not_said() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
-from interpreter.engine import FloorChunk, Recognised, Recogniser
+from interpreter.engine import FloorChunk, Recogniser, RecognitionResult
 from interpreter.engines.aws.engine import AwsEngine
 from interpreter.engines.aws.timing import Timing
 from shared.utils.clock import Clock
@@ -16,7 +16,7 @@ QUICK = Timing(
     open=30.0,
     send=30.0,
     finish=30.0,
-    last_words=30.0,
+    error_grace=30.0,
     first_delay=0.0,
     last_delay=0.0,
     limited_delay=0.0,
@@ -39,17 +39,17 @@ async def hear(recogniser: Recogniser, pcm: bytes, timestamp: int = EPOCH) -> No
         await recogniser.hear(chunk)
 
 
-async def rest(recogniser: Recogniser) -> list[Recognised]:
+async def rest(recogniser: Recogniser) -> list[RecognitionResult]:
     """What is recognised until the end."""
     return [result async for result in recogniser.results()]
 
 
-async def finals(recogniser: Recogniser) -> list[Recognised]:
+async def finals(recogniser: Recogniser) -> list[RecognitionResult]:
     """The final ones of them."""
     return [result for result in await rest(recogniser) if result.final]
 
 
-async def next_final(results: AsyncIterator[Recognised]) -> Recognised:
+async def next_final(results: AsyncIterator[RecognitionResult]) -> RecognitionResult:
     """The next one that stays."""
     while True:
         result = await anext(results)

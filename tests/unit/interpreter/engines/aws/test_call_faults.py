@@ -9,15 +9,15 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
-from interpreter.engines.aws.calls import Calls
+from interpreter.engines.aws.call_pool import CallPool
 from interpreter.engines.aws.error_mapping import (
     SPEAK,
     TRANSLATE,
     ConnectionLostError,
     LimitExceededError,
     RequestRefusedError,
-    of_botocore_error,
-    of_client_error,
+    from_botocore_error,
+    from_client_error,
 )
 from tests.helpers.aws_speech import AwsSpeech, Cut, Refused, Stalled
 from tests.helpers.aws_speech.services import CHARACTER_MS, operation
@@ -56,7 +56,7 @@ def test_every_error_of_the_models_has_a_meaning(service: str, action: str) -> N
             },
             operation(service).name,
         )
-        meaning = of_client_error(answer, action)
+        meaning = from_client_error(answer, action)
 
         assert type(meaning) is MEANINGS[shape.name]
         assert action in str(meaning)
@@ -68,7 +68,7 @@ def test_every_error_of_the_models_has_a_meaning(service: str, action: str) -> N
     [(NoCredentialsError(), EngineUnavailableError), (BotoCoreError(), ConnectionLostError)],
 )
 def test_what_botocore_says_has_a_meaning(error: BotoCoreError, kind: type[EngineError]) -> None:
-    assert type(of_botocore_error(error, SPEAK)) is kind
+    assert type(from_botocore_error(error, SPEAK)) is kind
 
 
 @pytest.mark.parametrize(
@@ -155,9 +155,9 @@ async def test_a_long_text_is_spoken_in_pieces(aws: AwsSpeech, speed: float) -> 
     async with engine_on(aws) as engine:
         pcm = await engine.speak(text, "es", 8_000, speed)
 
-    pieces = len(aws.served)
-    assert pieces == 2
-    spoken = len(text) - (pieces - 1)  # the spaces between them
+    split_text = len(aws.served)
+    assert split_text == 2
+    spoken = len(text) - (split_text - 1)  # the spaces between them
     assert len(pcm) / 16 == pytest.approx(spoken * CHARACTER_MS / speed, rel=0.01)
 
 
@@ -174,7 +174,7 @@ async def test_where_there_are_no_neural_voices_the_others_speak() -> None:
 
 
 async def test_no_more_calls_are_made_than_there_are_threads() -> None:
-    calls = Calls(1, 0.1)
+    calls = CallPool(1, 0.1)
     going_on = threading.Event()
     try:
         with pytest.raises(ConnectionLostError):
@@ -189,7 +189,7 @@ async def test_no_more_calls_are_made_than_there_are_threads() -> None:
         calls.close()
 
 
-async def free_again(calls: Calls) -> bool:
+async def free_again(calls: CallPool) -> bool:
     """Whether a call has a place, soon."""
     for _ in range(100):
         with suppress(ConnectionLostError):

@@ -61,4 +61,4 @@ def test_china_has_a_domain_of_its_own() -> None:
 def test_the_environment_says_where_else_transcribe_is(value: str, endpoint: str | None) -> None:
     environ = {"AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING": value, "AWS_ENDPOINT_URL_POLLY": "x"}
 
-    assert Endpoints.of(environ) == Endpoints(transcribe=endpoint)
+    assert Endpoints.from_environment(environ) == Endpoints(transcribe=endpoint)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from interpreter.engine import EngineUnavailableError, Recognised, UnsupportedLanguageError
+from interpreter.engine import EngineUnavailableError, RecognitionResult, UnsupportedLanguageError
 from interpreter.engines.aws.engine import AwsEngine
 from tests.helpers.aws_speech import AwsSpeech, floor_of, loud, session_of, silent
 from tests.unit.interpreter.engines.aws.support import (
@@ -103,7 +103,7 @@ async def test_leaving_without_finishing_lets_go_of_the_stream(
 
 
 async def test_two_floors_do_not_meet(engine: AwsEngine) -> None:
-    async def one(language: str) -> list[Recognised]:
+    async def one(language: str) -> list[RecognitionResult]:
         async with engine.recogniser(language, RATE) as recogniser:
             await hear(recogniser, floor_of(["One two three."]))
             await recogniser.finish()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from interpreter.engine import EngineError, FloorChunk, Recognised
+from interpreter.engine import EngineError, FloorChunk, RecognitionResult
 from interpreter.engines.aws.floor_buffer import FloorBuffer
 from interpreter.engines.aws.result_queue import ResultQueue
 
@@ -103,17 +103,17 @@ def test_a_chunk_longer_than_the_buffer_is_kept() -> None:
     assert buffer.take() == FloorChunk(0, bytes(100))
 
 
-def heard(text: str, *, final: bool) -> Recognised:
-    return Recognised(text, final, 0, 1)
+def heard(text: str, *, final: bool) -> RecognitionResult:
+    return RecognitionResult(text, final, 0, 1)
 
 
 async def test_partials_replace_each_other_and_finals_stay() -> None:
-    outlet = ResultQueue()
+    queue = ResultQueue()
     for text, final in [("a", False), ("b", True), ("c", True), ("d", False), ("e", False)]:
-        outlet.put(heard(text, final=final))
-    outlet.close()
+        queue.put(heard(text, final=final))
+    queue.close()
 
-    assert [(r.text, r.final) async for r in outlet.read()] == [
+    assert [(r.text, r.final) async for r in queue.read()] == [
         ("b", True),
         ("c", True),
         ("e", False),
@@ -121,11 +121,11 @@ async def test_partials_replace_each_other_and_finals_stay() -> None:
 
 
 async def test_results_come_before_the_fault() -> None:
-    outlet = ResultQueue()
-    outlet.put(heard("a", final=True))
-    outlet.close(EngineError("broken"))
-    outlet.close()
-    read = outlet.read()
+    queue = ResultQueue()
+    queue.put(heard("a", final=True))
+    queue.close(EngineError("broken"))
+    queue.close()
+    read = queue.read()
 
     assert (await anext(read)).text == "a"
     with pytest.raises(EngineError, match="broken"):
@@ -133,21 +133,21 @@ async def test_results_come_before_the_fault() -> None:
 
 
 async def test_a_reader_waits() -> None:
-    outlet = ResultQueue()
-    waiting = asyncio.ensure_future(anext(outlet.read()))
+    queue = ResultQueue()
+    waiting = asyncio.ensure_future(anext(queue.read()))
     await asyncio.sleep(0)
     assert not waiting.done()
-    outlet.put(heard("a", final=True))
+    queue.put(heard("a", final=True))
 
     assert (await waiting).text == "a"
 
 
 def test_nobody_who_reads_is_noticed() -> None:
-    outlet = ResultQueue()
+    queue = ResultQueue()
 
     def put_many() -> None:
         for _ in range(10_000):
-            outlet.put(heard("a", final=True))
+            queue.put(heard("a", final=True))
 
-    with pytest.raises(EngineError, match="nobody"):
+    with pytest.raises(EngineError, match="not being read"):
         put_many()

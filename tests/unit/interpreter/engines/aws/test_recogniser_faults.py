@@ -152,7 +152,7 @@ async def test_streams_that_held_are_not_counted(aws: AwsSpeech) -> None:
 async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) -> None:
     clock = ManualClock()
     aws.stream_trouble(Deaf())
-    timing = replace(QUICK, deaf=1.0, last_words=0.01)
+    timing = replace(QUICK, no_result=1.0, error_grace=0.01)
     async with (
         engine_on(aws, timing, clock=clock) as engine,
         engine.recogniser("en", RATE) as recogniser,

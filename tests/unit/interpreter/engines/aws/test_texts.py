@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreter.engines.aws.texts import pieces, speakable, ssml
+from interpreter.engines.aws.texts import speakable, split_text, ssml
 
 texts = st.text(st.sampled_from('ab .!?\n\u3002\u00fc\U0001f600"&'), max_size=120)
 sizes = st.sampled_from([len, lambda text: len(text.encode())])
@@ -17,7 +17,7 @@ def test_pieces_are_short_enough_and_nothing_is_missing(text: str, unit: str, li
     def size(part: str) -> int:
         return len(part) if unit == "len" else len(part.encode(errors="replace"))
 
-    found = pieces(text, size, limit)
+    found = split_text(text, size, limit)
 
     assert all(0 < size(piece) <= limit for piece in found)
     assert "".join("".join(found).split()) == "".join(text.split())
@@ -25,17 +25,17 @@ def test_pieces_are_short_enough_and_nothing_is_missing(text: str, unit: str, li
 
 @given(st.lists(st.sampled_from(["Yes.", "It is late!", "Who?", "\u5bd2\u3044\u3002"]), max_size=9))
 def test_sentences_stay_whole(sentences: list[str]) -> None:
-    for piece in pieces(" ".join(sentences), len, 12):
+    for piece in split_text(" ".join(sentences), len, 12):
         assert piece[-1] in ".!?\u3002"
 
 
 def test_a_word_is_cut_only_if_it_is_too_long() -> None:
-    assert pieces("one two three", len, 8) == ["one two", "three"]
-    assert pieces("abcdefghij klm", len, 8) == ["abcdefgh", "ij klm"]
+    assert split_text("one two three", len, 8) == ["one two", "three"]
+    assert split_text("abcdefghij klm", len, 8) == ["abcdefgh", "ij klm"]
 
 
 def test_many_marks_take_no_time() -> None:
-    assert len(pieces("." * 200_000, len, 10_000)) == 20
+    assert len(split_text("." * 200_000, len, 10_000)) == 20
 
 
 @given(st.text(), st.floats(0.1, 3))

@@ -12,9 +12,9 @@ from interpreter.engines.aws.event_stream import FrameError
 from interpreter.engines.aws.transcripts import (
     Alternative,
     Item,
-    Passage,
     Result,
-    Sentences,
+    SentenceSplitter,
+    TimedText,
     results_of,
 )
 
@@ -54,15 +54,15 @@ def result(text: str, spoken: str = "", *, partial: bool = True, end: float = 0)
 
 
 def taken(*results: Result) -> list[tuple[str, bool]]:
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     return [(p.text, p.final) for result in results for p in sentences.take(result) if p.text]
 
 
 def test_an_event_is_read_as_it_is_documented() -> None:
     (found,) = results_of(DOCUMENTED.encode())
-    (passage,) = Sentences().take(found)
+    (part,) = SentenceSplitter().take(found)
 
-    assert passage == Passage(
+    assert part == TimedText(
         "Welcome to Amazon.", False, 1.65, 3.635, (1.65 + 2.4225) / 2, (2.8325 + 3.635) / 2, 3.635
     )
 
@@ -93,7 +93,7 @@ def test_what_is_no_event_is_a_fault_of_the_connection(payload: bytes) -> None:
     except FrameError:
         return
     for found in results:
-        list(Sentences().take(found))
+        list(SentenceSplitter().take(found))
 
 
 def test_a_stable_sentence_is_final_before_the_segment_is() -> None:
@@ -120,7 +120,7 @@ def test_a_comma_ends_no_sentence() -> None:
 
 
 def test_words_that_move_are_not_said_twice() -> None:
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     list(sentences.take(result("It is late. We", "It is late. We")))
     moved = [
         Item(item.content, item.start_time + 0.3, item.end_time + 0.3, item.type, True)
@@ -166,40 +166,40 @@ def test_items_that_are_not_in_the_transcript_are_put_together() -> None:
 @pytest.mark.parametrize("items", [None, []])
 def test_a_result_without_items_is_its_transcript(items: list[Item] | None) -> None:
     found = Result([Alternative(items, "It is late. We go.")], 1.0, 4.0, False)
-    (passage,) = Sentences().take(found)
+    (part,) = SentenceSplitter().take(found)
 
-    assert (passage.text, passage.start, passage.end) == ("It is late. We go.", 1.0, 4.0)
+    assert (part.text, part.start, part.end) == ("It is late. We go.", 1.0, 4.0)
 
 
 @pytest.mark.parametrize("alternatives", [None, [], [Alternative()], [Alternative([], " ")]])
 def test_an_empty_final_settles_its_time(alternatives: Any) -> None:
-    (passage,) = Sentences().take(Result(alternatives, 1.0, 4.0, False))
+    (part,) = SentenceSplitter().take(Result(alternatives, 1.0, 4.0, False))
 
-    assert (passage.text, passage.final, passage.settled) == ("", True, 4.0)
+    assert (part.text, part.final, part.settled) == ("", True, 4.0)
 
 
 words = st.lists(st.sampled_from("one two three four".split()), min_size=1, max_size=6)
-sentences_said = st.lists(words.map(lambda found: " ".join(found) + "."), min_size=1, max_size=5)
+spoken_sentences = st.lists(words.map(lambda found: " ".join(found) + "."), min_size=1, max_size=5)
 
 
-@given(sentences_said, st.data())
+@given(spoken_sentences, st.data())
 def test_all_is_said_once_and_in_order(said: list[str], data: st.DataObject) -> None:
     """A segment that grows word by word, of which more and more is stable."""
     text = " ".join(said)
     all_words = text.split()
-    sentences = Sentences()
+    sentences = SentenceSplitter()
     stable = 0
-    passages: list[Passage] = []
+    parts: list[TimedText] = []
     for heard in range(1, len(all_words) + 1):
         if not data.draw(st.booleans()):
             continue
         stable = data.draw(st.integers(stable, heard))
         partial = result(" ".join(all_words[:heard]), " ".join(all_words[:stable]))
-        passages += sentences.take(partial)
-    passages += sentences.take(result(text, partial=False, end=len(all_words) + 0.5))
+        parts += sentences.take(partial)
+    parts += sentences.take(result(text, partial=False, end=len(all_words) + 0.5))
 
-    finals = [passage for passage in passages if passage.final]
-    assert " ".join(passage.text for passage in finals if passage.text) == text
+    finals = [part for part in parts if part.final]
+    assert " ".join(part.text for part in finals if part.text) == text
     assert finals[-1].settled == len(all_words) + 0.5
     for before, after in itertools.pairwise(p for p in finals if p.text):
         assert before.end <= after.start

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engines.offline.engine import OfflineEngine
-from interpreter.engines.offline.translator import MOST_CHARACTERS
+from interpreter.engines.offline.translator import MAX_CHARACTERS
 from tests.helpers.programs import require_programs
 
 # As people write, as the programs' own formats are, and as nobody would.
@@ -92,7 +92,7 @@ def test_nothing_is_translated_into_nothing(
 @pytest.mark.parametrize("language", ["es", "ca"])
 def test_the_longest_text_is_translated_to_its_end(interpreter: Interpreter, language: str) -> None:
     sentence = "the children are playing in the garden. "
-    times = MOST_CHARACTERS // len(sentence)
+    times = MAX_CHARACTERS // len(sentence)
 
     translated = interpreter.translate(sentence * times, language)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, Recognised
-from interpreter.engines.offline.recogniser import Limits, OfflineRecogniser, decoding
+from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, RecognitionResult
+from interpreter.engines.offline.recogniser import Limits, OfflineRecogniser, open_recogniser
 from tests.unit.interpreter.engines.engine_contract import BEGIN, heard
 
 RATE = 16_000
@@ -27,7 +27,7 @@ def say(*reports):
         sys.stdout.buffer.write(line(report))
     sys.stdout.buffer.flush()
 def commands():
-    reader = Commands()
+    reader = CommandReader()
     while data := os.read(0, 65536):
         yield from reader.feed(data)
 say(Ready())
@@ -36,14 +36,14 @@ HANGS = READY + "time.sleep(600)"
 DIES = READY + "next(commands())"
 TALKS_NONSENSE = READY + "next(commands()); print('nonsense', flush=True); time.sleep(600)"
 TALKS_WITHOUT_END = READY + "next(commands()); os.write(1, b'x' * 200_000); time.sleep(600)"
-TALKS_UNASKED = READY + "say(Spoken('one', True, 0, 200)); time.sleep(600)"
+TALKS_UNASKED = READY + "say(Transcript('one', True, 0, 200)); time.sleep(600)"
 TALKS_MUCH = (
     READY
     + """
 for command, _ in commands():
     if command is Command.SOUND:
-        say(*(Spoken(str(number), True, number, number + 1) for number in range(1000)))
-    say(Taken())
+        say(*(Transcript(str(number), True, number, number + 1) for number in range(1000)))
+    say(Done())
     if command is Command.FINISH:
         break
 """
@@ -54,35 +54,35 @@ def decoder(script: str) -> list[str]:
     return [sys.executable, "-c", script]
 
 
-async def read(recogniser: OfflineRecogniser) -> list[Recognised]:
+async def read(recogniser: OfflineRecogniser) -> list[RecognitionResult]:
     return [recognised async for recognised in recogniser.results()]
 
 
 @pytest.mark.parametrize("script", ["raise SystemExit(1)", "print('nonsense')", "print('{}')"])
 async def test_a_decoder_that_does_not_start_is_an_error(script: str) -> None:
     with pytest.raises(EngineError, match="ended while it started"):
-        async with decoding(RATE, command=decoder(script)):
+        async with open_recogniser(RATE, command=decoder(script)):
             pass
 
 
 async def test_a_decoder_that_never_gets_ready_is_an_error() -> None:
-    with pytest.raises(EngineError, match="does not get ready"):
-        async with decoding(
+    with pytest.raises(EngineError, match="did not become ready"):
+        async with open_recogniser(
             RATE, command=decoder("import time; time.sleep(600)"), limits=Limits(start=0.2)
         ):
             pass
 
 
 async def test_a_program_that_is_not_there_makes_the_engine_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(EngineUnavailableError, match="does not start"):
-        async with decoding(RATE, command=[str(tmp_path / "none")]):
+    with pytest.raises(EngineUnavailableError, match="cannot be started"):
+        async with open_recogniser(RATE, command=[str(tmp_path / "none")]):
             pass
 
 
 @pytest.mark.parametrize("rate", [-1, 0, 1, 10**9])
 async def test_an_impossible_rate_is_an_error(rate: int) -> None:
-    with pytest.raises(EngineError, match="cannot be heard") as refused:
-        async with decoding(rate):
+    with pytest.raises(EngineError, match="not supported") as refused:
+        async with open_recogniser(rate):
             pass
     assert not refused.value.retryable
 
@@ -99,7 +99,7 @@ async def test_an_impossible_rate_is_an_error(rate: int) -> None:
 async def test_who_reads_results_learns_of_a_fault(
     script: str, limits: Limits, message: str
 ) -> None:
-    async with decoding(RATE, command=decoder(script), limits=limits) as recogniser:
+    async with open_recogniser(RATE, command=decoder(script), limits=limits) as recogniser:
         await recogniser.hear(CHUNK)
         with pytest.raises(EngineError, match=message) as fault:
             await read(recogniser)
@@ -112,7 +112,7 @@ async def test_who_reads_results_learns_of_a_fault(
 
 
 async def test_words_without_sound_are_a_fault() -> None:
-    async with decoding(RATE, command=decoder(TALKS_UNASKED)) as recogniser:
+    async with open_recogniser(RATE, command=decoder(TALKS_UNASKED)) as recogniser:
         with pytest.raises(EngineError, match="ended unexpectedly"):
             await read(recogniser)
 
@@ -122,27 +122,27 @@ async def test_who_speaks_to_a_decoder_that_hangs_does_not_wait_for_ever() -> No
         while True:
             await recogniser.hear(CHUNK)
 
-    async with decoding(RATE, command=decoder(HANGS), limits=IMPATIENT) as recogniser:
+    async with open_recogniser(RATE, command=decoder(HANGS), limits=IMPATIENT) as recogniser:
         with pytest.raises(EngineError, match="does not answer"):
             await speak(recogniser)
 
 
 async def test_a_decoder_that_hangs_at_the_end_is_an_error() -> None:
-    async with decoding(RATE, command=decoder(HANGS), limits=IMPATIENT) as recogniser:
+    async with open_recogniser(RATE, command=decoder(HANGS), limits=IMPATIENT) as recogniser:
         await recogniser.finish()
         with pytest.raises(EngineError, match="does not answer"):
             await read(recogniser)
 
 
 async def test_results_that_nobody_reads_yet_wait_and_are_not_lost() -> None:
-    async with decoding(RATE, command=decoder(TALKS_MUCH)) as recogniser:
+    async with open_recogniser(RATE, command=decoder(TALKS_MUCH)) as recogniser:
         results = await heard(recogniser, [CHUNK, CHUNK])
 
     assert [recognised.text for recognised in results] == [str(n) for n in range(1000)] * 2
 
 
 async def test_nothing_can_be_said_after_the_end() -> None:
-    async with decoding(RATE, command=decoder(TALKS_MUCH)) as recogniser:
+    async with open_recogniser(RATE, command=decoder(TALKS_MUCH)) as recogniser:
         assert await heard(recogniser, []) == []
         await recogniser.finish()
         with pytest.raises(EngineError, match="has finished"):
@@ -155,7 +155,7 @@ async def test_the_decoder_ends_with_the_block(tmp_path: Path, script: str) -> N
     os.mkfifo(line)
     holding = f"keep = open({str(line)!r}, 'w')\n{script}"
     reading = asyncio.create_task(asyncio.to_thread(line.read_text))
-    async with decoding(RATE, command=decoder(holding)) as recogniser:
+    async with open_recogniser(RATE, command=decoder(holding)) as recogniser:
         await recogniser.hear(CHUNK)
 
     assert await reading == ""
@@ -170,9 +170,9 @@ async def test_the_decoder_ends_with_whoever_started_it(tmp_path: Path) -> None:
     )
     starting = f"""
 import asyncio, sys
-from interpreter.engines.offline.recogniser import decoding
+from interpreter.engines.offline.recogniser import open_recogniser
 async def main():
-    async with decoding(16000, command=[sys.executable, "-c", {holding!r}]):
+    async with open_recogniser(16000, command=[sys.executable, "-c", {holding!r}]):
         print("ready", flush=True)
         await asyncio.Event().wait()
 asyncio.run(main())

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
-from interpreter.engines.offline.apertium_modes import pairs, stages
+from interpreter.engines.offline.apertium_modes import installed_pairs, pipeline_commands
 from interpreter.engines.offline.apertium_stream import escape, unescape
-from interpreter.engines.offline.translator import MOST_CHARACTERS, Translator
+from interpreter.engines.offline.translator import MAX_CHARACTERS, Translator
 
 PATIENT = 60.0
 # Answers each request with its own words in capitals; some words make it fail.
@@ -84,7 +84,7 @@ async def test_each_request_gets_its_own_answer(translator: Translator) -> None:
 async def test_after_a_program_that_fails_it_starts_again(
     translator: Translator, fault: str
 ) -> None:
-    with pytest.raises(EngineError, match=r"ended unexpectedly|without end") as failed:
+    with pytest.raises(EngineError, match=r"ended unexpectedly|endless") as failed:
         await translator.translate(fault, "eo")
 
     assert failed.value.retryable
@@ -93,7 +93,7 @@ async def test_after_a_program_that_fails_it_starts_again(
 
 async def test_after_one_that_hangs_it_starts_again(mode: Path) -> None:
     hurried = Translator({"eo": mode}, request_seconds=0.2)
-    with pytest.raises(EngineError, match="takes too long") as failed:
+    with pytest.raises(EngineError, match="took too long") as failed:
         await hurried.translate("hang", "eo")
     await hurried.close()
 
@@ -123,7 +123,7 @@ async def test_too_many_at_once_are_refused(translator: Translator) -> None:
 
 
 async def test_too_long_a_text_is_refused(translator: Translator) -> None:
-    longest = "a" * MOST_CHARACTERS
+    longest = "a" * MAX_CHARACTERS
     assert await translator.translate(longest, "eo") == longest.upper()
     with pytest.raises(EngineError, match="too long") as refused:
         await translator.translate(longest + "a", "eo")
@@ -152,13 +152,13 @@ async def test_one_that_was_closed_starts_again_if_asked(translator: Translator)
     assert await translator.translate("two", "eo") == "TWO"
 
 
-@pytest.mark.parametrize("content", ["", "|", "one | | two", "'without end", "\xff"])
+@pytest.mark.parametrize("content", ["", "|", "one | | two", "'endless", "\xff"])
 def test_a_mode_that_describes_no_pipeline_makes_the_engine_unavailable(
     mode: Path, content: str
 ) -> None:
     mode.write_bytes(content.encode("latin-1"))
     with pytest.raises(EngineUnavailableError, match="describes no pipeline"):
-        stages(mode)
+        pipeline_commands(mode)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ async def test_a_language_that_does_not_work_leaves_the_others_alone(
 def test_a_mode_is_run_with_null_flush_and_without_marks(mode: Path) -> None:
     mode.write_text("lt-proc 'a b.bin' | apertium-tagger -g $2 'c.prob' | lt-proc $1 d.bin\n")
 
-    assert stages(mode) == [
+    assert pipeline_commands(mode) == [
         ["lt-proc", "-z", "a b.bin"],
         ["apertium-tagger", "-z", "-g", "c.prob"],
         ["lt-proc", "-z", "-n", "d.bin"],
@@ -202,8 +202,11 @@ def test_pairs_are_those_from_english(tmp_path: Path) -> None:
     for name in ("eng-spa", "spa-eng", "eng-cat", "eng-cat_valencia", "eng-xyz", "fra-cat"):
         (tmp_path / f"{name}.mode").touch()
 
-    assert pairs(tmp_path) == {"es": tmp_path / "eng-spa.mode", "ca": tmp_path / "eng-cat.mode"}
-    assert pairs(tmp_path / "none") == {}
+    assert installed_pairs(tmp_path) == {
+        "es": tmp_path / "eng-spa.mode",
+        "ca": tmp_path / "eng-cat.mode",
+    }
+    assert installed_pairs(tmp_path / "none") == {}
 
 
 @given(st.text())

@@ -11,7 +11,7 @@ import pytest
 from client.sound.whole import read_sound, to_pcm
 from demo.sentences import STABLE
 from interpreter.engine import FloorChunk
-from interpreter.engines.offline.recogniser import decoding
+from interpreter.engines.offline.recogniser import open_recogniser
 from shared.models.audio_format import AudioFormat
 from tests.unit.interpreter.engines.engine_contract import BEGIN, Floor, finals, heard
 
@@ -35,7 +35,7 @@ async def test_who_does_not_pause_is_cut_in_time() -> None:
     breathless = np.tile(loud, (4, 1)).tobytes()
     floor = floor_of(breathless)
 
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         results = finals(await heard(recogniser, floor.chunks()))
 
     seconds = len(breathless) / 2 / RATE
@@ -48,7 +48,7 @@ async def test_who_does_not_pause_is_cut_in_time() -> None:
 
 async def test_an_utterance_ends_though_no_sound_follows() -> None:
     spoken = sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32]
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         await recogniser.hear(FloorChunk(BEGIN, spoken))
         results = recogniser.results()
         # Neither silence nor `finish`, as when the speaker has muted the microphone.
@@ -62,9 +62,9 @@ async def test_a_chunk_that_was_lost_in_a_sentence_leaves_the_times_right() -> N
     chunks = floor_of(sentence_pcm() + bytes(2 * RATE)).chunks()
     late = [FloorChunk(chunk.timestamp + 200, chunk.pcm) for chunk in chunks[3:]]
 
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         whole = finals(await heard(recogniser, chunks))
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         gapped = finals(await heard(recogniser, [*chunks[:3], *late]))
 
     assert [recognised.text for recognised in gapped] == [recognised.text for recognised in whole]
@@ -76,7 +76,7 @@ async def test_a_long_pause_in_the_timestamps_ends_what_was_being_said() -> None
     spoken = floor_of(sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32])
     chunks = [*spoken.chunks(), *spoken.chunks(spoken.end() + 10_000)]
 
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         results = finals(await heard(recogniser, chunks))
 
     assert [recognised.text for recognised in results] == [SENTENCE.text] * 2
@@ -87,7 +87,7 @@ async def test_a_long_pause_in_the_timestamps_ends_what_was_being_said() -> None
 @pytest.mark.parametrize("amplitude", [0, 3, 200])
 async def test_silence_and_hiss_say_nothing(amplitude: int) -> None:
     hiss = np.random.default_rng(7).normal(0, amplitude, 5 * RATE).astype("<i2").tobytes()
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         assert finals(await heard(recogniser, floor_of(hiss).chunks())) == []
 
 
@@ -102,7 +102,7 @@ async def test_a_chunk_may_be_of_any_length() -> None:
         chunks.append(FloorChunk(timestamp, pcm[position : position + size]))
         position += size
 
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         (recognised,) = finals(await heard(recogniser, chunks))
 
     assert recognised.text == SENTENCE.text
@@ -110,15 +110,15 @@ async def test_a_chunk_may_be_of_any_length() -> None:
 
 async def test_half_a_sample_at_a_chunks_end_is_not_heard() -> None:
     floor = floor_of(sentence_pcm() + bytes(RATE))
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         whole = await heard(recogniser, floor.chunks())
     chunks = [FloorChunk(chunk.timestamp, chunk.pcm + b"\x7f") for chunk in floor.chunks()]
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         assert await heard(recogniser, chunks) == whole
 
 
 async def test_before_the_end_there_are_some_results_but_not_many() -> None:
-    async with decoding(RATE) as recogniser:
+    async with open_recogniser(RATE) as recogniser:
         results = await heard(recogniser, floor_of(sentence_pcm() + bytes(RATE)).chunks())
 
     early = [recognised for recognised in results if not recognised.final]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
-from interpreter.engines.offline.voices import MOST_CHARACTERS, Voices, list_voices
+from interpreter.engines.offline.voices import MAX_CHARACTERS, Voices, list_voices
 
 SPANISH = frozenset({"es"})
 # Says a second of sound at 8 kHz whose samples tell the arguments' number of words a minute.
@@ -31,23 +31,23 @@ def program(folder: Path, script: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("speed", "words_a_minute"), [(1.0, 175), (1.5, 262), (0.01, 80), (100.0, 450)]
+    ("speed", "words_per_minute"), [(1.0, 175), (1.5, 262), (0.01, 80), (100.0, 450)]
 )
-async def test_speed_is_told_in_words_a_minute(
-    tmp_path: Path, speed: float, words_a_minute: int
+async def test_speed_is_told_in_words_per_minute(
+    tmp_path: Path, speed: float, words_per_minute: int
 ) -> None:
     voices = Voices(SPANISH, program=program(tmp_path, HONEST))
 
     pcm = await voices.speak("uno", "es", 8_000, speed)
 
-    assert pcm == words_a_minute.to_bytes(2, "little") * 8_000
+    assert pcm == words_per_minute.to_bytes(2, "little") * 8_000
 
 
 async def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
     hanging = program(tmp_path, "import time; time.sleep(600)")
     voices = Voices(SPANISH, program=hanging, speak_seconds=0.2)
 
-    with pytest.raises(EngineError, match="takes too long") as fault:
+    with pytest.raises(EngineError, match="took too long") as fault:
         await voices.speak("uno", "es", 16_000, 1.0)
     assert fault.value.retryable
 
@@ -56,8 +56,8 @@ async def test_a_program_that_hangs_is_ended(tmp_path: Path) -> None:
     ("script", "message"),
     [
         ("raise SystemExit(3)", "status 3"),
-        ("print('no sound')", "gives no sound"),
-        ("", "gives no sound"),
+        ("print('no sound')", "returned no audio"),
+        ("", "returned no audio"),
     ],
 )
 async def test_a_program_that_fails_is_an_error(tmp_path: Path, script: str, message: str) -> None:
@@ -80,7 +80,7 @@ async def test_what_it_does_not_speak_is_refused() -> None:
     with pytest.raises(UnsupportedLanguageError):
         await voices.speak("un", "ca", 16_000, 1.0)
     with pytest.raises(EngineError, match="too long"):
-        await voices.speak("a" * (MOST_CHARACTERS + 1), "es", 16_000, 1.0)
+        await voices.speak("a" * (MAX_CHARACTERS + 1), "es", 16_000, 1.0)
 
 
 def test_voices_are_listed_by_their_codes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Commands survive any cut of the pipe's bytes; what is none is refused."""
+"""CommandReader survive any cut of the pipe's bytes; what is none is refused."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from interpreter.engines.offline.wire import (
     MAX_PAYLOAD_BYTES,
     Command,
-    Commands,
+    CommandReader,
+    Done,
     Ready,
     Report,
-    Spoken,
-    Taken,
+    Transcript,
     frame,
     line,
     parse,
@@ -29,7 +29,7 @@ def test_commands_come_out_as_they_went_in(
     commands: list[tuple[Command, bytes]], sizes: list[int]
 ) -> None:
     stream = b"".join(frame(command, payload) for command, payload in commands)
-    reader = Commands()
+    reader = CommandReader()
     read: list[tuple[Command, bytes]] = []
     for size in (*sizes, len(stream)):
         read += reader.feed(stream[:size])
@@ -42,7 +42,7 @@ def test_commands_come_out_as_they_went_in(
 @pytest.mark.parametrize("data", [b"\x09\0\0\0\0", b"\x01\xff\xff\xff\xff"])
 def test_what_is_no_command_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"frame of|not a valid Command"):
-        list(Commands().feed(data))
+        list(CommandReader().feed(data))
 
 
 def test_a_frame_has_its_bound() -> None:
@@ -53,8 +53,8 @@ def test_a_frame_has_its_bound() -> None:
 @given(
     st.one_of(
         st.just(Ready()),
-        st.just(Taken()),
-        st.builds(Spoken, st.text(), st.booleans(), st.floats(0, 1e9), st.floats(0, 1e9)),
+        st.just(Done()),
+        st.builds(Transcript, st.text(), st.booleans(), st.floats(0, 1e9), st.floats(0, 1e9)),
     )
 )
 def test_a_report_is_one_line(report: Report) -> None:
@@ -65,6 +65,6 @@ def test_a_report_is_one_line(report: Report) -> None:
 
 
 def test_what_is_no_report_is_refused() -> None:
-    for data in (b"", b"\n", b"{}", b'{"type": "spoken"}', b"\xff"):
+    for data in (b"", b"\n", b"{}", b'{"type": "transcript"}', b"\xff"):
         with pytest.raises(msgspec.MsgspecError):
             parse(data)

@@ -1,6 +1,4 @@
-"""The booth of one language: a connection with a seat, the lease that it holds or waits for, and
-the voice that speaks from it.
-"""
+"""Seat of a machine in one language: its connection, its lease and its speech output."""
 
 from __future__ import annotations
 
@@ -25,30 +23,37 @@ from client.protocol.events import (
 )
 from interpreter.machine.connections import OpenConnection, SeatConnection
 from interpreter.machine.options import Options
-from interpreter.machine.report import Hooks, LeaseNews, Left, OutOfReach, Report, WithinReach
+from interpreter.machine.report import (
+    ConnectionLost,
+    ConnectionRestored,
+    Hooks,
+    LeaseChanged,
+    Report,
+    SeatLeft,
+)
 from interpreter.machine.speech_output import SpeechOutput, Utterance
-from interpreter.machine.timeouts import within
+from interpreter.machine.timeouts import with_timeout
 from shared.models.interpretation import LeaseReason, Renders
 from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
 from shared.protocol.messages import Audio, SessionEnded, SessionJoined
 
-# Captions that cannot be sent faster than they come are of no use to readers.
-_CAPTIONS_WAITING = 20
+# Maximum captions waiting to be sent. Older ones are dropped, since captions that late are useless.
+_MAX_CAPTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Callbacks:
-    """What a booth tells the machine that it is part of."""
+    """Callbacks from a seat to its machine."""
 
-    joined: Callable[[SessionJoined], None]
-    voice: Callable[[Booth], SpeechOutput]  # made once the session is known
-    floor: Callable[[Audio, float], None]
-    turned: Callable[[Booth], None]  # the lease was got or lost
-    captioned: Callable[[Caption], None]
+    on_joined: Callable[[SessionJoined], None]
+    make_output: Callable[[LanguageSeat], SpeechOutput]  # called after `on_joined`
+    on_floor_audio: Callable[[Audio, float], None]
+    on_lease_changed: Callable[[LanguageSeat], None]
+    on_caption: Callable[[Caption], None]
 
 
-class Booth:
-    """One language's place. `run` ends when the session does, or after `close`."""
+class LanguageSeat:
+    """A machine's seat in one language. `run` ends with the session, or after `close`."""
 
     def __init__(
         self,
@@ -62,35 +67,35 @@ class Booth:
         sleep: Sleep,
     ) -> None:
         self.language = language
-        self.holds = False
-        self.ended: str | None = None  # why the session is over
-        self.cut = 0.0  # floor time up to which somebody else has interpreted
+        self.holds = False  # the lease
+        self.end_reason: str | None = None  # of the session
+        self.interpreted_until = 0.0  # floor time up to which another interpreter has spoken
         self._options = options
         self._open = open_connection
         self._callbacks = callbacks
-        self._account = report.of(language)
+        self._report = report.language(language)
         self._hooks = hooks
         self._sleep = sleep
         self._audible = True
         self._connection: SeatConnection | None = None
-        self._voice: SpeechOutput | None = None
-        self._captions: deque[SendCaption] = deque(maxlen=_CAPTIONS_WAITING)
-        self._captioned = Changes()
+        self._output: SpeechOutput | None = None
+        self._captions: deque[SendCaption] = deque(maxlen=_MAX_CAPTIONS)
+        self._captions_changed = Changes()
         self._closing = asyncio.Event()
 
     def now_ms(self) -> float:
-        """The time by the server's clock."""
+        """Current time by the server's clock."""
         assert self._connection is not None
         return self._connection.now_ms()
 
     @property
-    def is_away(self) -> bool:
-        """Whether it has no seat at the moment."""
-        return self._connection is None or self._connection.state is None
+    def is_seated(self) -> bool:
+        """Whether the connection has a seat at the moment."""
+        return self._connection is not None and self._connection.state is not None
 
     @property
-    def relieved(self) -> bool:
-        """Whether somebody stands by for the lease, as the last sign of life was answered."""
+    def has_standby(self) -> bool:
+        """Whether a stand-by waits for the lease, according to the last heartbeat."""
         state = self._connection.state if self._connection else None
         return state is not None and state.lease is not None and state.lease.standbys > 0
 
@@ -102,33 +107,33 @@ class Booth:
             raise UnavailableError
         try:
             await self._connection.send_audio(seq, timestamp, audio, renders)
-        except ClientError:  # that the connection is lost for good, `run` finds out
+        except ClientError:  # `run` reports a connection that is lost for good
             raise UnavailableError from None
 
-    def caption(self, caption: SendCaption) -> None:
-        """Send a caption by and by."""
+    def queue_caption(self, caption: SendCaption) -> None:
+        """Queue a caption to be sent in the background."""
         self._captions.append(caption)
-        self._captioned.notify()
+        self._captions_changed.notify()
 
-    def say(self, utterance: Utterance) -> None:
-        """Interpret this, if it is this booth's turn and was not interpreted by somebody else."""
-        if self.holds and self._voice and utterance.heard.end_timestamp > self.cut:
+    def interpret(self, utterance: Utterance) -> None:
+        """Speak an utterance, unless another interpreter holds the lease or has spoken it."""
+        if self.holds and self._output and utterance.result.end_timestamp > self.interpreted_until:
             if self._audible:
-                self._voice.say(utterance)
+                self._output.enqueue(utterance)
             else:
-                self._voice.pass_over("held")
+                self._output.skip("held")
 
-    async def drained(self) -> None:
-        """Wait until all is said."""
-        if self._voice is not None:
-            await self._voice.drained()
+    async def wait_drained(self) -> None:
+        """Wait until all queued speech is sent."""
+        if self._output is not None:
+            await self._output.wait_drained()
 
     def close(self) -> None:
-        """Leave, and end."""
+        """Leave the session and end `run`."""
         self._closing.set()
 
     async def run(self) -> None:
-        """Sit down, and work until it is over. Raises ClientError."""
+        """Join the session and work until it ends. Raises ClientError."""
         options = self._options
         try:
             async with self._open() as connection:
@@ -147,93 +152,95 @@ class Booth:
                     await self._leave(connection)
         finally:
             self._connection = None
-            self._turn(holds=False, reason="left")
-            self._hooks.on_news(Left(self.language))
+            self._set_lease(holds=False, reason="left")
+            self._hooks.on_news(SeatLeft(self.language))
 
     async def take_over(self) -> None:
-        """Become the voice, if another machine is it; of a person it is not taken."""
+        """Take the lease from another machine. The service refuses it if a person holds it."""
         if self._connection is not None and not self.holds:
             with contextlib.suppress(ClientError):
                 await self._connection.take_over()
-            self._look("takenOver")
+            self._update_state("takenOver")
 
     async def hand_over(self) -> None:
-        """Let whoever waits be the voice, if somebody does."""
+        """Hand the lease over to the first stand-by, if there is one."""
         if self._connection is not None and self.holds:
             with contextlib.suppress(ClientError):
                 await self._connection.hand_over()
-            self._look("handedOver")
+            self._update_state("handedOver")
 
     async def _work(self, connection: SeatConnection, joined: SessionJoined) -> None:
-        self._callbacks.joined(joined)
-        self._voice = self._callbacks.voice(self)
-        self._look("asked")
+        self._callbacks.on_joined(joined)
+        self._output = self._callbacks.make_output(self)
+        self._update_state("asked")
         await run_until_first_ends(
-            self._follow(connection),
-            self._voice.run(),
+            self._handle_events(connection),
+            self._output.run(),
             self._send_captions(connection),
-            self._closed(),
+            self._wait_closed(),
         )
 
     async def _leave(self, connection: SeatConnection) -> None:
-        """Give the seat up, so that listeners do not wait for the lease to run out."""
+        """Leave explicitly, so that listeners do not wait for the lease to expire."""
         if connection.state is not None:
             limit = self._options.limits.leave_seconds
             with contextlib.suppress(ClientError, TimeoutError):
-                await within(self._sleep, limit, connection.leave())
+                await with_timeout(self._sleep, limit, connection.leave())
 
-    async def _closed(self) -> None:
+    async def _wait_closed(self) -> None:
         await self._closing.wait()
 
-    async def _follow(self, connection: SeatConnection) -> None:
+    async def _handle_events(self, connection: SeatConnection) -> None:
         async for event in connection.events():
             if isinstance(event, Notification) and isinstance(event.message, SessionEnded):
-                self.ended = event.message.reason
+                self.end_reason = event.message.reason
                 return
             self._handle(event)
-            self._look("expired" if connection.state is None else "asked")
+            self._update_state("expired" if connection.state is None else "asked")
 
     def _handle(self, event: Event) -> None:
         match event:
             case AudioReceived(audio=audio, received_at_ms=received_at_ms):
-                self._callbacks.floor(audio, received_at_ms)
+                self._callbacks.on_floor_audio(audio, received_at_ms)
             case AudioRefused(error=error):
-                self._account.refused_chunks += 1
-                if not error.retryable and self._voice is not None:
-                    self._voice.hush("turn")  # somebody else is the voice, whatever we know
+                self._report.refused_chunks += 1
+                if not error.retryable and self._output is not None:
+                    # Another interpreter holds the lease, whatever the local state says.
+                    self._output.discard("turn")
             case Notification(message=InterpreterLease(reason=reason)):
-                self._look(reason)
+                self._update_state(reason)
             case Disconnected(reason=reason, seconds=seconds):
-                self._hooks.on_news(OutOfReach(self.language, reason, seconds))
+                self._hooks.on_news(ConnectionLost(self.language, reason, seconds))
             case Reconnected():
-                self._hooks.on_news(WithinReach(self.language))
+                self._hooks.on_news(ConnectionRestored(self.language))
             case CaptionReceived(caption=caption):
-                self._callbacks.captioned(caption)
+                self._callbacks.on_caption(caption)
             case _:
                 pass
 
-    def _look(self, reason: LeaseReason) -> None:
-        """See whose turn it is, and whether anything may be heard."""
+    def _update_state(self, reason: LeaseReason) -> None:
+        """Adopt the lease and the broadcast state of the connection."""
         state = self._connection.state if self._connection else None
         if state is not None:
             audible = state.broadcast_state.is_broadcasting()
-            if self._audible and not audible and self._voice is not None:
-                self._voice.hush("held")
+            if self._audible and not audible and self._output is not None:
+                self._output.discard("held")
             self._audible = audible
-        self._turn(holds=state is not None and state.holds, reason=reason)
+        self._set_lease(holds=state is not None and state.holds, reason=reason)
 
-    def _turn(self, *, holds: bool, reason: LeaseReason) -> None:
+    def _set_lease(self, *, holds: bool, reason: LeaseReason) -> None:
         if holds is self.holds:
             return
         self.holds = holds
-        if self._voice is not None and not holds:
-            self._voice.hush("turn")
-        self._hooks.on_news(LeaseNews(self.language, holds, reason))
-        self._callbacks.turned(self)
+        if self._output is not None and not holds:
+            self._output.discard("turn")
+        self._hooks.on_news(LeaseChanged(self.language, holds, reason))
+        self._callbacks.on_lease_changed(self)
 
     async def _send_captions(self, connection: SeatConnection) -> None:
         limit = self._options.limits.send_seconds
         while True:
-            await self._captioned.until(lambda: self._captions)
+            await self._captions_changed.until(lambda: self._captions)
             with contextlib.suppress(ClientError, TimeoutError):
-                await within(self._sleep, limit, connection.send_caption(self._captions.popleft()))
+                sending = connection.send_caption(self._captions.popleft())
+                await with_timeout(self._sleep, limit, sending)
