@@ -9,7 +9,7 @@ import pytest
 from shared.models.audience_counts import language_distribution
 from tests.helpers.audiences import sessions_table, set_audience, statuses
 from tests.helpers.clients import Message
-from tests.helpers.database.counting import CountingClient
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.world import World
 
 

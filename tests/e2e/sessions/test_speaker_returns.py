@@ -16,7 +16,7 @@ from shared.protocol.messages import SessionCreated, SpeakerDisconnected, Speake
 from tests.e2e.support.envelopes import still_works
 from tests.e2e.support.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
 from tests.e2e.support.stage import Stage, joined
-from tests.helpers.database.breakable import relayed
+from tests.helpers.tcp_proxy import tcp_proxy
 
 
 @dataclass
@@ -52,24 +52,24 @@ class Voice:
 async def test_listeners_hear_a_speaker_who_reconnects(stage: Stage) -> None:
     url = stage.endpoints.websocket_url
     voice, audience = Voice(stage), [Ears(url, "en"), Ears(url, "es")]
-    async with relayed(url) as (address, relay), background() as start:
+    async with tcp_proxy(url) as (address, proxy), background() as start:
         start(voice.speak(address, audience))
         session_id = await voice.session_id()
         for ears in audience:
             start(ears.listen(session_id))
         for ears in audience:
             await ears.hears_more()
-        relay.break_off()
+        proxy.cut()
         await voice.notices.until(Disconnected)
         for ears in audience:
             await ears.happenings.until(SpeakerDisconnected)
-        relay.mend()
+        proxy.restore()
         await voice.notices.until(Reconnected)
         for ears in audience:
             await ears.hears_more()
             await ears.happenings.until(SpeakerReconnected)
 
-    assert relay.opened == 2
+    assert proxy.accepted == 2
     assert voice.notices.but_for(Notification) == [Disconnected, Reconnected]
     for ears in audience:
         assert ears.news() == AWAY_AND_BACK
@@ -116,16 +116,16 @@ async def test_listeners_hear_an_interpreter_who_reconnects(stage: Stage) -> Non
 
     async with (
         stage.session(audioFormat={"chunkMs": 200}) as (_, session_id),
-        relayed(url) as (address, relay),
+        tcp_proxy(url) as (address, proxy),
         background() as begin,
     ):
         begin(ears.listen(session_id))
         await ears.happenings.until("joined")
         begin(interpreting(address, session_id))
         await ears.hears_more()
-        relay.break_off()
+        proxy.cut()
         await ears.happenings.until("floor")
-        relay.mend()
+        proxy.restore()
         await interpreter.until(Reconnected)
         await ears.hears_more()
 

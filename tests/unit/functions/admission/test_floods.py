@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from infrastructure.catalogue.routes import ROUTES
-from tests.helpers.database.counting import CountingClient
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.world import World
 
 HALL = "192.0.2.1"

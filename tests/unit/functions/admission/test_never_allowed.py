@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.helpers.database.counting import CountingClient
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.world import World
 
 

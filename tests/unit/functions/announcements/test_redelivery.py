@@ -10,7 +10,7 @@ import pytest
 from client.protocol.announcements import AnnouncementTracker
 from shared.models.delivery import Outcome
 from shared.protocol.server_messages import AnyServerMessage
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 
@@ -40,7 +40,7 @@ class TestRaces:
     def joining(world: World, event: Callable[[], object], after: int) -> str:
         """Join as a listener while the event occurs."""
         _, session_id = world.create_session()
-        client = Interleaved(dynamodb())
+        client = InterruptibleClient(dynamodb())
         world.use_dynamodb(client)
         listener = world.connect()
         client.interrupt(event, after=after)
@@ -89,7 +89,7 @@ class TestRaces:
         _, session_id = world.create_session()
         announcer = world.connect("olga", "operators")
         announce(world, announcer)
-        client = Interleaved(dynamodb())
+        client = InterruptibleClient(dynamodb())
         world.use_dynamodb(client)
 
         def again() -> None:
@@ -214,7 +214,7 @@ class TestRedeliveryPass:
     ) -> None:
         """The announcing function dies before it has sent anything."""
         reader, announcer = world.connect(), world.connect("olga", "operators")
-        client = Interleaved(dynamodb())
+        client = InterruptibleClient(dynamodb())
         world.use_dynamodb(client)
 
         def die() -> None:
@@ -238,7 +238,7 @@ class TestRedeliveryPass:
         for calls in range(6):
             reader = world.connect()
             announcer = world.connect("olga", "operators")
-            client = Interleaved(dynamodb())
+            client = InterruptibleClient(dynamodb())
             world.use_dynamodb(client)
             request = {"scope": "all", "message": "Pause", "idempotencyKey": f"k{calls}"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from shared.models.delivery import Outcome
 from tests.helpers.clients import Message
-from tests.helpers.database.counting import CountingClient
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.world import World
 
 

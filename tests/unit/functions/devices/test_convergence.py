@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from shared.models.hlc import Hlc, HybridClock
 from tests.helpers.clients import Message
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import device_id
 from tests.helpers.world import World, new_world
@@ -70,7 +70,7 @@ class Devices(RuleBasedStateMachine):
     @initialize(skews=st.lists(SKEWS_MS, min_size=2, max_size=5))
     def begin(self, skews: list[int]) -> None:
         self.world: World = self._open.enter_context(new_world())
-        self.database = Interleaved(dynamodb())
+        self.database = InterruptibleClient(dynamodb())
         self.world.use_dynamodb(self.database)
         self.replicas = [
             Replica(device_id(number + 1), skew, HybridClock(device_id(number + 1)))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.models.delivery import Outcome
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import device_id, last_change, online, phone
 from tests.helpers.race_proxy import RaceProxy
@@ -83,7 +83,7 @@ def test_a_closed_connection_cannot_register(world: World) -> None:
 
 def test_a_disconnect_between_any_two_calls_leaves_the_device_offline(world: World) -> None:
     """The device is offline at the latest after the next presence check."""
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     watcher = phone(world, "alice", 100)
     for calls in range(12):
@@ -150,7 +150,7 @@ def test_the_presence_check_stops_before_its_time_is_up(world: World) -> None:
 
 
 def test_anonymous_disconnects_do_not_read_devices(world: World) -> None:
-    counted = Interleaved(dynamodb())
+    counted = InterruptibleClient(dynamodb())
     world.use_dynamodb(counted)
     listener = world.connect()
     reached: list[str] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.device_people import Phone, device_id, phone
 from tests.helpers.world import World
@@ -129,7 +129,7 @@ def test_a_clock_cannot_be_reused_for_another_change(
 
 
 def test_a_retry_relays_after_a_crash(world: World) -> None:
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     one, two = phone(world, "alice", 1), phone(world, "alice", 2)
     one.watch("film")  # so that its device is cached, and a sync starts with its write
@@ -150,7 +150,7 @@ def test_a_device_that_registers_during_a_sync_gets_the_change(
     world: World,
 ) -> None:
     """Pushed or in its snapshot, whichever two calls of the sync it comes between."""
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     one = phone(world, "alice", 100)
     one.watch("warm")

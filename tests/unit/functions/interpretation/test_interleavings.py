@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from tests.helpers.clients import Message
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
@@ -108,7 +108,7 @@ _PAIRS = [
 
 @pytest.mark.parametrize(("first", "second"), _PAIRS)
 def test_an_event_during_another(world: World, first: str, second: str) -> None:
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     for calls in range(_MAX_CALLS):
         cast = Cast.assembled(world)
@@ -132,7 +132,7 @@ def test_a_function_dies_halfway(world: World, event: str) -> None:
     def die() -> None:
         raise DiedError
 
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     for calls in range(_MAX_CALLS):
         cast = Cast.assembled(world)
@@ -154,7 +154,7 @@ def heartbeat(cast: Cast, leases: list[Message]) -> None:
 
 def test_a_lease_renewed_in_time_is_kept(world: World) -> None:
     """A heartbeat arrives after the floor's chunk has found the lease expired."""
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     kept = 0
     for calls in range(_MAX_CALLS):
@@ -171,7 +171,7 @@ def test_a_lease_renewed_in_time_is_kept(world: World) -> None:
 
 @pytest.mark.parametrize("how", ["the interpreter disconnects", "the floor speaks"])
 def test_a_standby_that_joins_meanwhile_is_promoted(world: World, how: str) -> None:
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     for calls in range(_MAX_CALLS):
         session = InterpretedSession(world)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
@@ -32,7 +32,7 @@ def heartbeat(world: World, connection: str) -> None:
 def test_a_heartbeat_during_a_departure(
     world: World, departure: str, heartbeat_first: bool, standby: bool, late: bool
 ) -> None:
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     world.use_dynamodb(database)
     depart = DEPARTURES[departure]
     first, second = (heartbeat, depart) if heartbeat_first else (depart, heartbeat)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from shared.models.session import Channel
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World, new_world
 from tests.unit.functions.interpretation.interpreted_session import InterpretedSession
@@ -42,7 +42,7 @@ class Interpreters(RuleBasedStateMachine):
         super().__init__()
         self._opened = ExitStack()
         self.world: World = self._opened.enter_context(new_world())
-        self.database = Interleaved(dynamodb())
+        self.database = InterruptibleClient(dynamodb())
         self.world.use_dynamodb(self.database)
         self.session = InterpretedSession(self.world)
         self.present: list[Interpreter] = []

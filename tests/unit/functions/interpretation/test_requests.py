@@ -9,7 +9,7 @@ import pytest
 from shared.models.interpretation import Interpretation
 from shared.models.interpreter_run import RUN_LEASE_MS, InterpreterRun
 from shared.utils import hashed_secret
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 
@@ -183,7 +183,7 @@ def test_the_number_of_interpreted_sessions_is_limited(world: World) -> None:
 
 
 def test_a_duplicated_request_takes_one_machine(world: World) -> None:
-    client = Interleaved(dynamodb())
+    client = InterruptibleClient(dynamodb())
     world.use_dynamodb(client)
     world.use_settings(MAX_INTERPRETED_SESSIONS="2")
     fields = {"sourceLanguage": "en", "interpretation": INTERPRETATION}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.clients import Message
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import heard
@@ -206,22 +207,10 @@ class TestResuming:
 
 
 def counted_reads(world: World, connection: str, session_id: str, fields: Message) -> int:
-    client = CountingClient(dynamodb())
+    client = CountingClient()
     world.use_dynamodb(client)
     assert join(world, connection, session_id, **fields)["code"] == "SESSION_NOT_FOUND"
-    return client.calls
-
-
-class CountingClient:
-    """Counts all calls and passes them on."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self.calls = 0
-
-    def __getattr__(self, name: str) -> Any:
-        self.calls += 1
-        return getattr(self._client, name)
+    return client.requests.total()
 
 
 class TestStatus:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.helpers.clients import Message
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.lossy.faults import Fault, LossyClient
 from tests.helpers.world import World, new_world
@@ -49,7 +49,7 @@ class Seats(RuleBasedStateMachine):
         self._opened = ExitStack()
         self.world: World = self._opened.enter_context(new_world())
         self.speaker, self.session_id = self.world.create_session()
-        self.database = Interleaved(dynamodb())
+        self.database = InterruptibleClient(dynamodb())
         self.lossy = LossyClient(self.database)
         self.world.use_dynamodb(self.lossy)
         self.model: dict[str, str | None] = {}

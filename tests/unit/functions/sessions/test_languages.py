@@ -12,7 +12,7 @@ from shared.models.session import MAX_LANGUAGES, Channel
 from shared.models.succession_rules import acquire, promote_next
 from shared.utils.settings import MAX_LISTENERS
 from tests.helpers.audiences import sessions_table, set_audience
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.seats import counts
@@ -122,7 +122,7 @@ def test_a_full_session_answers_session_full(crowded: World) -> None:
 
 def test_a_language_that_is_used_again_in_between_is_kept(crowded: World) -> None:
     """A listened language is never removed, whatever happens between two writes."""
-    database = Interleaved(dynamodb())
+    database = InterruptibleClient(dynamodb())
     _, session_id = crowded.create_session()
     clients = fill(crowded, session_id)
     crowded.ask(clients.pop(), "leaveSession")

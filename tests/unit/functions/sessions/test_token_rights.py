@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.models.session import LEASE_MS
-from tests.helpers.database.counting import CountingClient
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.world import World
 
 LIFE_MS = 3_600_000

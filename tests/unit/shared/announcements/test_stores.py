@@ -19,7 +19,7 @@ from shared.announcements.items import COUNT_SHARDS, count_key, shard_of
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
 from tests.helpers.database.tables import ANNOUNCEMENTS, dynamodb, moto_tables
 
@@ -138,7 +138,7 @@ class TestActiveAnnouncements:
         assert not announcements.read([session_id], NOW + days * DAY)
 
     def test_concurrent_announcements_get_different_times(self, table: Table) -> None:
-        client: Any = Interleaved(dynamodb())
+        client: Any = InterruptibleClient(dynamodb())
         late = ActiveAnnouncements(Table(client, ANNOUNCEMENTS, schema.ANNOUNCEMENT_KEY))
         others = ActiveAnnouncements(table)
         others.activate(FIRST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from shared.data_access.table import Table
 from shared.models import schema
 from shared.models.connection import Connection
 from shared.services.audio.audio_pace import Accounts
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.database.tables import CONNECTIONS, connections_repository, dynamodb, moto_tables
 from tests.helpers.fake_accounts import FakeAccounts
 
@@ -36,18 +37,6 @@ def believed(covered_until: int, *, shared: bool = False) -> Account:
 
 def table() -> Table:
     return Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID)
-
-
-class CountingClient:
-    """DynamoDB client that records the names of its operations."""
-
-    def __init__(self, client: DynamoDBClient) -> None:
-        self._client = client
-        self.requests: list[str] = []
-
-    def __getattr__(self, name: str) -> Any:
-        self.requests.append(name)
-        return getattr(self._client, name)
 
 
 @pytest.fixture(params=["real", "fake"])
@@ -94,14 +83,14 @@ def test_a_clock_that_was_set_back_restarts_the_account(accounts: Accounts) -> N
 
 
 def test_a_caller_with_the_right_balance_needs_one_request() -> None:
-    client = CountingClient(dynamodb())
     with moto_tables():
+        client = CountingClient()
         connections_repository().register(Connection("c1", None, T0, T0))
         counted = Table(cast("DynamoDBClient", client), CONNECTIONS, schema.CONNECTION_ID)
         accounts, account = AudioAccounts(counted), None
         for second in range(20):
             account = accounts.charge("c1", charge(second * 1_000, 990), account)
-    assert client.requests == ["update_item"] * 20
+    assert client.requests == {"update_item": 20}
 
 
 def test_a_gone_connection_has_no_account_and_gets_no_row() -> None:

@@ -19,7 +19,7 @@ from shared.models import schema
 from shared.models.audio_format import AudioFormat
 from shared.models.session import Session
 from shared.models.succession_rules import acquire
-from tests.helpers.database.interleaved import Interleaved
+from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
 from tests.helpers.depth import examples
 
@@ -38,7 +38,7 @@ class Languages(RuleBasedStateMachine):
         super().__init__()
         self._open = ExitStack()
         self._open.enter_context(moto_tables())
-        self.database = Interleaved(dynamodb())
+        self.database = InterruptibleClient(dynamodb())
         table = Table(self.database, SESSIONS, schema.SESSION_ID)  # type: ignore[arg-type]
         self.sessions = SessionsRepository(table, most_languages=MOST)
         self.sessions.create(

@@ -11,7 +11,7 @@ from shared.services.status.status_sender import StatusSender
 from shared.services.status.status_trigger import StatusTrigger
 from shared.services.status.status_updates import StatusUpdates
 from tests.helpers.audiences import set_audience
-from tests.helpers.database.counting import CountingClient
+from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.database.tables import SESSIONS
 from tests.helpers.doubles import RecordingTelemetry
 from tests.helpers.fake_timers import FakeTimers

@@ -1,4 +1,4 @@
-"""What the database is asked, counted."""
+"""DynamoDB client that counts its requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from tests.helpers.database.tables import dynamodb
 
 
 class CountingClient:
-    """A client that counts its requests. Made once there is a database."""
+    """Passes all requests on to the database in use. Create it after the tables."""
 
     def __init__(self) -> None:
+        #: Requests by operation.
         self.requests: Counter[str] = Counter()
         self._client = dynamodb()
 
     def __getattr__(self, operation: str) -> Any:
+        request = getattr(self._client, operation)
         self.requests[operation] += 1
-        return getattr(self._client, operation)
+        return request
