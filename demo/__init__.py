@@ -1,1 +1,1 @@
-"""The demonstration: `python -m demo`."""
+"""Demonstration on the local stack; see `python -m demo --help`."""

@@ -1,4 +1,4 @@
-"""`python -m demo [FILE.wav]`: start the stack on this machine and broadcast real speech."""
+"""`python -m demo [FILE.wav]`: start the local stack and broadcast real speech."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from cli.standard_io import serve
 from client.errors import ClientError
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.sound.whole import load_pcm
-from demo.machine_act import MachineAct
+from demo.console import DemoConsole
+from demo.machine_scenario import MachineScenario
 from demo.scenario import FORMAT, Scenario
-from demo.show import Show
-from demo.verdict import judge
+from demo.verdict import evaluate
 from interpreter.engines.offline import programs
 from local.base.errors import LocalError
 from local.launch import launch
@@ -32,7 +32,7 @@ INTERPRETATION = SAMPLES / "more-respectable.wav"
 OUTPUT = Path("demo-output")
 _INTERRUPTED = 130
 
-_Performance = TypeVar("_Performance")
+_Result = TypeVar("_Result")
 
 
 def main(
@@ -40,47 +40,49 @@ def main(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="What the speaker says: a sound file (WAV, FLAC, OGG, MP3 …).",
+            help="Sound file that the speaker sends (WAV, FLAC, OGG, MP3 and others).",
             show_default="a sentence of real speech",
         ),
     ] = FLOOR,
-    out: Annotated[Path, typer.Option(help="Where to write what was heard.")] = OUTPUT,
+    out: Annotated[
+        Path, typer.Option(help="Folder for recordings of what listeners heard.")
+    ] = OUTPUT,
     chunk_ms: ChunkOption = FORMAT.chunk_ms,
     playout_delay: DelayOption = DEFAULT_PLAYOUT_DELAY_MS,
 ) -> None:
-    """Stream speech from one speaker to listeners in three languages, and check what they heard.
+    """Stream speech from a speaker to listeners in three languages, and check what they heard.
 
-    Everything runs on this machine: the same functions, tables and routes that would be deployed.
+    Everything runs on this machine, with the functions, tables and routes of a deployment.
     """
-    show = Show()
-    show.title()
+    console = DemoConsole()
+    console.show_title()
     try:
-        fine = _run(show, file, out, AudioFormat(chunk_ms=chunk_ms), playout_delay)
+        passed = _run(console, file, out, AudioFormat(chunk_ms=chunk_ms), playout_delay)
     except ClientError as error:
-        advice = hint_for(error)
-        show.failure(f"{error}; {advice}" if advice else str(error))
+        hint = hint_for(error)
+        console.show_error(f"{error}; {hint}" if hint else str(error))
         raise typer.Exit(1) from None
     except LocalError as error:
-        show.failure(f"the stack does not start: {error}")
+        console.show_error(f"the stack did not start: {error}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
-    show.farewell()
-    if not fine:
+    console.show_next_steps()
+    if not passed:
         raise typer.Exit(1)
 
 
 def _run(
-    show: Show, file: Path, out: Path, audio_format: AudioFormat, playout_delay_ms: int
+    console: DemoConsole, file: Path, out: Path, audio_format: AudioFormat, playout_delay_ms: int
 ) -> bool:
     floor, interpretation = load_pcm(file, audio_format), load_pcm(INTERPRETATION, audio_format)
-    show.step("The stack starts on this machine, from the template that would be deployed.")
+    console.step("The stack starts on this machine, from the template of a deployment.")
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
-        with show.waiting("   this takes some seconds …"):
+        with console.waiting("   this takes a few seconds …"):
             endpoints = stack.enter_context(launch())
-        show.detail(f"Ready after {time.monotonic() - began:.0f} s at {endpoints.websocket_url}")
-        show.step("Alice opens a session to speak English.")
+        console.detail(f"Ready after {time.monotonic() - began:.0f} s at {endpoints.websocket_url}")
+        console.step("Alice opens a session to speak English.")
         scenario = Scenario(
             endpoints,
             floor,
@@ -89,39 +91,39 @@ def _run(
             audio_format=audio_format,
             playout_delay_ms=playout_delay_ms,
         )
-        performance = asyncio.run(_performed(scenario.perform(show)))
-        show.said(performance)
-        rows = [judge(outcome) for outcome in performance.listeners]
-        show.step("What everyone heard")
-        show.table(rows)
-        show.files(out, rows)
-        fine = show.verdict(rows)
-        act = MachineAct(
+        result = asyncio.run(_unwrap_errors(scenario.run(console)))
+        console.show_streams(result)
+        rows = [evaluate(outcome) for outcome in result.listeners]
+        console.step("What everyone heard")
+        console.show_table(rows)
+        console.show_files(out, rows)
+        passed = console.show_verdict(rows)
+        machine_scenario = MachineScenario(
             endpoints, out, audio_format=audio_format, playout_delay_ms=playout_delay_ms
         )
-        return _interpreted(show, act) and fine
+        return _run_machine_scenario(console, machine_scenario) and passed
 
 
-def _interpreted(show: Show, act: MachineAct) -> bool:
-    """The act with a machine, where its programs are; True if all was well."""
+def _run_machine_scenario(console: DemoConsole, scenario: MachineScenario) -> bool:
+    """Run the machine scenario if its programs are installed; return whether it passed."""
     if missing := programs.missing():
-        show.machine_missing(missing)
+        console.show_machine_missing(missing)
         return True
-    show.step("A machine interprets: Alice opens a session that asks for one.")
-    performance = asyncio.run(_performed(act.perform(show)))
-    show.understood(performance)
-    return performance.fine
+    console.step("A machine interprets: Alice opens a session that asks for one.")
+    result = asyncio.run(_unwrap_errors(scenario.run(console)))
+    console.show_interpretation(result)
+    return result.passed
 
 
-async def _performed(performance: Coroutine[Any, Any, _Performance]) -> _Performance:
-    """The performance. Raises the first ClientError of those that may come together."""
+async def _unwrap_errors(scenario: Coroutine[Any, Any, _Result]) -> _Result:
+    """Await the scenario; if several of its tasks fail, raise only the first ClientError."""
     try:
-        return await performance
+        return await scenario
     except ExceptionGroup as group:
-        ours, others = group.split(ClientError)
-        if ours is None or others is not None:
+        client_errors, others = group.split(ClientError)
+        if client_errors is None or others is not None:
             raise
-        raise _first(ours) from None
+        raise _first(client_errors) from None
 
 
 def _first(group: ExceptionGroup[ClientError]) -> ClientError:

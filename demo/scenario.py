@@ -1,4 +1,4 @@
-"""What is shown: one speaker, one interpreter, listeners in three languages, all at once."""
+"""Scenario of the demonstration: a speaker, an interpreter, listeners in three languages."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ FORMAT = AudioFormat()
 FLOOR_LANGUAGE = "en"
 INTERPRETED_LANGUAGE = "es"
 LANGUAGES = (FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, "fr")
-# The interpreter begins when the floor is first heard; the session must outlast that delay.
-_INTERPRETERS_DELAY_SECONDS = 2.0
+# The interpreter starts when it first hears the floor; the session must stay open that much longer.
+_INTERPRETER_DELAY_SECONDS = 2.0
 
 
 class Endpoints(Protocol):
-    """Where the service is."""
+    """Addresses of the service."""
 
     @property
     def websocket_url(self) -> str:
-        """Address for clients."""
+        """WebSocket URL for clients."""
 
     @property
     def token_url(self) -> str | None:
-        """Where tokens come from; None if the stack has no users."""
+        """URL of the token service; None if the stack has no users."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one listener should have heard, and what the client counted and wrote."""
+class ListenerOutcome:
+    """What a listener should have heard, and what the client counted and recorded."""
 
     language: str
     expected: Recording
@@ -53,32 +53,32 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Performance:
-    """How it went, for everyone."""
+class ScenarioResult:
+    """Reports of all participants."""
 
     speaker: SpeakReport
     interpreter: InterpretReport
-    listeners: list[Outcome]
+    listeners: list[ListenerOutcome]
 
 
-class Audience(Protocol):
-    """Who is told what happens, as it happens."""
+class ScenarioObserver(Protocol):
+    """Receives the events of the scenario as they happen."""
 
     def opened(self, session_id: str) -> None:
-        """The speaker has a session."""
+        """The speaker opened a session."""
 
     def joined(self, reply: SessionJoined) -> None:
-        """Somebody took a seat."""
+        """A participant joined."""
 
     def complete(self, seconds: float) -> None:
-        """Everyone is there; the speaker begins, and will speak for so long."""
+        """All have joined; the speaker starts and speaks for `seconds`."""
 
     def speaking(self, report: StreamReport) -> None:
-        """The speaker sent one more chunk."""
+        """The speaker sent another chunk."""
 
 
 class Scenario:
-    """One performance of two recordings, s16le in `audio_format`, against a running service."""
+    """Broadcasts two recordings (s16le in `audio_format`) through a running service."""
 
     def __init__(
         self,
@@ -97,42 +97,44 @@ class Scenario:
         self._endpoints = endpoints
         self._directory = directory
 
-    async def perform(self, audience: Audience) -> Performance:
-        """Play it, in real time. Raises ClientError, or an ExceptionGroup of them."""
-        others: list[asyncio.Task[Outcome]] = []
+    async def run(self, observer: ScenarioObserver) -> ScenarioResult:
+        """Run in real time. Raises ClientError, or an ExceptionGroup of them."""
+        listeners: list[asyncio.Task[ListenerOutcome]] = []
         interpreter: list[asyncio.Task[InterpretReport]] = []
         async with asyncio.TaskGroup() as group:
 
-            async def gather(session: SessionCreated) -> None:
-                """Everyone takes a seat before the first word."""
-                audience.opened(session.session_id)
-                seats = _Seats(audience.joined)
+            async def on_created(session: SessionCreated) -> None:
+                """Let all participants join before the first word."""
+                observer.opened(session.session_id)
+                joins = _JoinTracker(observer.joined)
                 interpreter.append(
-                    group.create_task(self._interpret(session.session_id, seats.hooks()))
+                    group.create_task(self._interpret(session.session_id, joins.hooks()))
                 )
-                # Listeners learn whom they hear when they join; the interpreter comes first.
-                await seats.taken()
+                # The interpreter joins first, so that listeners see it in their replies.
+                await joins.wait()
                 for language in LANGUAGES:
-                    listening = self._listen(session.session_id, language, seats.hooks())
-                    others.append(group.create_task(listening))
-                await seats.taken()
-                audience.complete(self._seconds(self.floor.total))
+                    listener = self._listen(session.session_id, language, joins.hooks())
+                    listeners.append(group.create_task(listener))
+                await joins.wait()
+                observer.complete(self._seconds(self.floor.total))
 
-            speaker = await self._speak(gather, audience.speaking)
-        return Performance(speaker, interpreter[0].result(), [task.result() for task in others])
+            speaker = await self._speak(on_created, observer.speaking)
+        return ScenarioResult(
+            speaker, interpreter[0].result(), [task.result() for task in listeners]
+        )
 
-    async def _speak(self, gather: SessionHook, progress: ProgressHook) -> SpeakReport:
+    async def _speak(self, on_created: SessionHook, progress: ProgressHook) -> SpeakReport:
         token = await self._token("alice", "speakers")
-        longer = self._seconds(max(0, self.interpretation.total - self.floor.total))
+        extra_seconds = self._seconds(max(0, self.interpretation.total - self.floor.total))
         async with connect(self._endpoints.websocket_url, token=token) as connection:
             return await speak(
                 connection,
                 FLOOR_LANGUAGE,
                 lambda audio_format: self.floor,
                 audio_format=self._format,
-                on_created=gather,
+                on_created=on_created,
                 on_progress=progress,
-                keep_open_seconds=longer + _INTERPRETERS_DELAY_SECONDS,
+                keep_open_seconds=extra_seconds + _INTERPRETER_DELAY_SECONDS,
             )
 
     def _seconds(self, chunks: int) -> float:
@@ -154,7 +156,7 @@ class Scenario:
                 hooks=hooks,
             )
 
-    async def _listen(self, session_id: str, language: str, hooks: Hooks) -> Outcome:
+    async def _listen(self, session_id: str, language: str, hooks: Hooks) -> ListenerOutcome:
         file = self._directory / f"heard-{language}.wav"
         with contextlib.ExitStack() as files:
             async with connect(self._endpoints.websocket_url) as connection:
@@ -170,18 +172,18 @@ class Scenario:
                 )
         interpreted = language == INTERPRETED_LANGUAGE
         expected = self.interpretation if interpreted else self.floor
-        return Outcome(language, expected, stats, file)
+        return ListenerOutcome(language, expected, stats, file)
 
 
-class _Seats:
-    """Tells when everyone who was given hooks has joined."""
+class _JoinTracker:
+    """Waits until all participants with hooks have joined."""
 
     def __init__(self, announce: Callable[[SessionJoined], None]) -> None:
         self._announce = announce
         self._events: list[asyncio.Event] = []
 
     def hooks(self) -> Hooks:
-        """Hooks for one more participant."""
+        """Hooks for another participant."""
         event = asyncio.Event()
         self._events.append(event)
 
@@ -191,7 +193,7 @@ class _Seats:
 
         return Hooks(on_joined=joined)
 
-    async def taken(self) -> None:
-        """Wait for all of them."""
+    async def wait(self) -> None:
+        """Wait for all participants."""
         for event in self._events:
             await event.wait()

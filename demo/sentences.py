@@ -1,4 +1,4 @@
-"""Ten English sentences as recordings whose words are known: demo/samples/sentences."""
+"""Ten recorded English sentences with known words, in demo/samples/sentences."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from client.sound.whole import Sound, read_sound
 
 FOLDER = Path(__file__).parent / "samples" / "sentences"
 _FRAME_SECONDS = 0.01
-# Of the loudest frame's: a voice that dies away is heard down to about here.
+# Share of the loudest frame's level down to which a fading voice is audible.
 _AUDIBLE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What is said, in the recogniser's spelling: lower case, no punctuation."""
+    """A sentence in the recogniser's spelling: lower case, no punctuation."""
 
     text: str
 
     @property
     def path(self) -> Path:
-        """The recording."""
+        """Path of the recording."""
         return FOLDER / f"{self.text.replace(' ', '-')}.wav"
 
     def read(self) -> Sound:
-        """The recording's sound. Raises SoundError if it is not there."""
+        """Read the recording. Raises SoundError if it is missing."""
         return read_sound(self.path)
 
     def end_of_speech_ms(self) -> int:
-        """When the last word has been spoken, in ms from the beginning of the recording."""
+        """End of the last word, in ms from the start of the recording."""
         return end_of_speech_ms(self.read())
 
 
@@ -53,10 +53,7 @@ SENTENCES = (
 
 
 def end_of_speech_ms(sound: Sound) -> int:
-    """Where the last frame of 10 ms ends that is louder than a fiftieth of the loudest one.
-
-    0 for silence.
-    """
+    """End in ms of the last 10 ms frame louder than 1/50 of the loudest frame; 0 for silence."""
     mono = sound.samples.mean(axis=1)
     frame = round(sound.sample_rate * _FRAME_SECONDS)
     frames = mono[: len(mono) // frame * frame].reshape(-1, frame)

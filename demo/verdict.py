@@ -1,4 +1,4 @@
-"""Whether what was heard is what was said, and by how much it is not. Pure."""
+"""Compares what listeners heard with what was said."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-from demo.scenario import Outcome
+from demo.scenario import ListenerOutcome
 
 _SAMPLE_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One listener's account, in chunks and ms."""
+class ListenerResult:
+    """A listener's result: counts in chunks, latencies in ms."""
 
     language: str
     heard: str
@@ -24,19 +24,19 @@ class Row:
     p50: float | None
     p95: float | None
     p99: float | None
-    difference: str | None  # None: sample for sample the same
+    difference: str | None  # None if all samples are identical
 
     @property
-    def fine(self) -> bool:
-        """Everything came, in time and unchanged."""
+    def passed(self) -> bool:
+        """Whether all chunks arrived in time and unchanged."""
         return self.difference is None and not self.missing and not self.late
 
 
-def judge(outcome: Outcome) -> Row:
-    """The account of one listener, with its file compared to what was sent."""
+def evaluate(outcome: ListenerOutcome) -> ListenerResult:
+    """Compare a listener's recording with what was sent."""
     stats, expected = outcome.stats, outcome.expected
     latency = stats.latency
-    return Row(
+    return ListenerResult(
         language=outcome.language,
         heard=stats.language or "nothing",
         expected=expected.total,
@@ -46,19 +46,19 @@ def judge(outcome: Outcome) -> Row:
         p50=latency.p50 if latency else None,
         p95=latency.p95 if latency else None,
         p99=latency.p99 if latency else None,
-        difference=difference(b"".join(expected.chunks), samples_of(outcome.file)),
+        difference=difference(b"".join(expected.chunks), read_samples(outcome.file)),
     )
 
 
-def samples_of(file: Path) -> bytes:
-    """The samples in a WAV file that this project wrote."""
+def read_samples(file: Path) -> bytes:
+    """Samples of a WAV file written by this project."""
     with wave.open(str(file), "rb") as sound:
         samples: bytes = sound.readframes(sound.getnframes())
     return samples
 
 
 def difference(said: bytes, heard: bytes, sample_rate: int = 16_000) -> str | None:
-    """Where two recordings first differ, in words; None if they are the same."""
+    """Describe where two recordings first differ; None if they are identical."""
     if said == heard:
         return None
     if not heard:

@@ -14,7 +14,7 @@ from tests.e2e.support.stage import Stage
 from tests.e2e.support.terminals import Desk, Terminal
 
 ES = "es=Comida a las doce"
-OVER = "The announcement is over."
+OVER = "The announcement was cleared."
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""The second act: a speaker whom a machine interprets, for a listener in Spanish.
+"""Scenario with a machine interpreter: three sentences for a listener in Spanish.
 
-The machine is the stack's own function `interpreter`, started by the session as on AWS, with the
-engine that needs no network.
+The machine is the stack's `interpreter` function, started by the session as on AWS, with the
+offline engine.
 """
 
 from __future__ import annotations
@@ -31,37 +31,35 @@ from shared.models.interpretation import RequestedInterpretation
 from shared.protocol.interpretation_messages import Caption
 from shared.protocol.messages import ChannelSourceChanged, SessionCreated, SessionJoined
 
-# Between two sentences, as long as speakers leave who know that they are interpreted.
+# Pause between sentences, as speakers leave for interpreters.
 _PAUSE_SECONDS = 1.5
-# Until the machine has taken its seat: programs and a decoder start.
-_SEATED_SECONDS = 45.0
-# After the last sentence, until its translation has been heard.
-_REST_SECONDS = 5.0
+# Allows the machine to start its programs and decoder and take its seat.
+_MACHINE_START_SECONDS = 45.0
+# Lets listeners hear the translation of the last sentence.
+_KEEP_OPEN_SECONDS = 5.0
 SENTENCES = tuple(sentence.text for sentence in STABLE)
 
 
 class MachineMissingError(ClientError):
-    """No machine took its seat in time."""
+    """The machine did not take its seat in time."""
 
 
-class Audience(Protocol):
-    """Who is told what happens, as it happens."""
+class ScenarioObserver(Protocol):
+    """Receives the events of the scenario as they happen."""
 
     def machine_ready(self) -> None:
-        """The machine is the voice of Spanish."""
+        """The machine became the voice of Spanish."""
 
     def captioned(self, caption: Caption) -> None:
-        """Something was said, and is there to read."""
+        """A final caption arrived."""
 
     def speaking(self, report: StreamReport) -> None:
-        """The speaker sent one more chunk."""
+        """The speaker sent another chunk."""
 
 
 @dataclass(frozen=True, slots=True)
-class MachinePerformance:
-    """What the listener in Spanish heard and read; `captions` are the final ones of both
-    languages.
-    """
+class MachineResult:
+    """What the listener in Spanish heard; `captions` are the final ones of both languages."""
 
     sentences: int
     stats: ListenStats
@@ -70,7 +68,7 @@ class MachinePerformance:
 
     @property
     def translated(self) -> list[Caption]:
-        """The sentences that were translated and spoken."""
+        """Captions of the sentences that were translated and spoken."""
         return [
             caption
             for caption in self.captions
@@ -78,40 +76,42 @@ class MachinePerformance:
         ]
 
     @property
-    def fine(self) -> bool:
-        """Whether every sentence was translated, and heard to begin."""
+    def passed(self) -> bool:
+        """Whether every sentence was translated and its first sound heard."""
         heard = self.stats.interpretation.sentences if self.stats.interpretation else 0
         return min(len(self.translated), heard) >= self.sentences
 
 
 @dataclass(slots=True)
 class _Listener:
-    """A listener who reads along."""
+    """Collects captions, and signals when the machine interprets."""
 
-    audience: Audience
+    observer: ScenarioObserver
     captions: list[Caption]
-    machine: asyncio.Event = field(default_factory=asyncio.Event)
+    machine_joined: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hooks(self) -> Hooks:
-        return Hooks(on_joined=self._joined, on_notice=self._noticed, on_caption=self._read)
+        return Hooks(
+            on_joined=self._on_joined, on_notice=self._on_notice, on_caption=self._on_caption
+        )
 
-    def _joined(self, reply: SessionJoined) -> None:
+    def _on_joined(self, reply: SessionJoined) -> None:
         if reply.channel_source == "machine":
-            self.machine.set()
+            self.machine_joined.set()
 
-    def _noticed(self, notice: Notice) -> None:
+    def _on_notice(self, notice: Notice) -> None:
         match notice:
             case Notification(message=ChannelSourceChanged(to_source="machine")):
-                self.machine.set()
+                self.machine_joined.set()
 
-    def _read(self, caption: Caption) -> None:
+    def _on_caption(self, caption: Caption) -> None:
         if caption.final:
             self.captions.append(caption)
-            self.audience.captioned(caption)
+            self.observer.captioned(caption)
 
 
-class MachineAct:
-    """One performance of three sentences against a running service."""
+class MachineScenario:
+    """Speaks three sentences in a session with a machine interpreter."""
 
     def __init__(
         self,
@@ -126,27 +126,27 @@ class MachineAct:
         self._file = directory / f"heard-{INTERPRETED_LANGUAGE}-machine.wav"
         self._playout_delay_ms = playout_delay_ms
 
-    async def perform(self, audience: Audience) -> MachinePerformance:
-        """Play it, in real time. Raises ClientError, or an ExceptionGroup of them."""
+    async def run(self, observer: ScenarioObserver) -> MachineResult:
+        """Run in real time. Raises ClientError, or an ExceptionGroup of them."""
         captions: list[Caption] = []
         listeners: list[asyncio.Task[ListenStats]] = []
         async with asyncio.TaskGroup() as group:
 
-            async def gather(session: SessionCreated) -> None:
-                """The machine comes as soon as somebody listens in its language."""
-                spanish, english = (_Listener(audience, captions) for _ in range(2))
+            async def on_created(session: SessionCreated) -> None:
+                """Join listeners: the machine starts when its language has a listener."""
+                spanish, english = (_Listener(observer, captions) for _ in range(2))
                 listeners.append(
                     group.create_task(self._listen(session, INTERPRETED_LANGUAGE, spanish.hooks()))
                 )
                 group.create_task(self._listen(session, FLOOR_LANGUAGE, english.hooks()))
                 try:
-                    async with asyncio.timeout(_SEATED_SECONDS):
-                        await spanish.machine.wait()
+                    async with asyncio.timeout(_MACHINE_START_SECONDS):
+                        await spanish.machine_joined.wait()
                 except TimeoutError:
                     raise MachineMissingError(
-                        f"no machine took its seat within {_SEATED_SECONDS:.0f} s"
+                        f"no machine joined within {_MACHINE_START_SECONDS:.0f} s"
                     ) from None
-                audience.machine_ready()
+                observer.machine_ready()
 
             url = self._endpoints.token_url
             token = await fetch_token(url, "alice", ["speakers"]) if url else None
@@ -154,17 +154,17 @@ class MachineAct:
                 await speak(
                     connection,
                     FLOOR_LANGUAGE,
-                    _recording,
+                    _load_sentences,
                     audio_format=self._format,
                     interpretation=RequestedInterpretation(
                         engine="offline", languages=[INTERPRETED_LANGUAGE]
                     ),
-                    on_created=gather,
-                    on_progress=audience.speaking,
-                    keep_open_seconds=_REST_SECONDS,
+                    on_created=on_created,
+                    on_progress=observer.speaking,
+                    keep_open_seconds=_KEEP_OPEN_SECONDS,
                 )
         captions.sort(key=lambda caption: (caption.timestamp, caption.language))
-        return MachinePerformance(len(SENTENCES), listeners[0].result(), captions, self._file)
+        return MachineResult(len(SENTENCES), listeners[0].result(), captions, self._file)
 
     async def _listen(self, session: SessionCreated, language: str, hooks: Hooks) -> ListenStats:
         with contextlib.ExitStack() as files:
@@ -185,8 +185,8 @@ class MachineAct:
                 )
 
 
-def _recording(audio_format: AudioFormat) -> Recording:
-    """The sentences, with a pause after each."""
+def _load_sentences(audio_format: AudioFormat) -> Recording:
+    """The sentences, separated by pauses."""
     pause = bytes(int(audio_format.sample_rate * _PAUSE_SECONDS) * audio_format.frame_bytes)
     said = pause.join(to_pcm(sentence.read(), audio_format) for sentence in STABLE)
     return Recording(said, audio_format)

@@ -1,4 +1,4 @@
-"""What the demonstration prints: plain words, a table, and the next thing to try."""
+"""Output of the demonstration: numbered steps, a table and next steps."""
 
 from __future__ import annotations
 
@@ -15,83 +15,85 @@ from cli.console import Display, describe_stream
 from client.escaping import printable
 from client.flows.streaming import StreamReport
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from demo.machine_act import MachinePerformance
-from demo.scenario import FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, Performance
-from demo.verdict import Row
+from demo.machine_scenario import MachineResult
+from demo.scenario import FLOOR_LANGUAGE, INTERPRETED_LANGUAGE, ScenarioResult
+from demo.verdict import ListenerResult
 from shared.protocol.interpretation_messages import Caption
 from shared.protocol.messages import SessionJoined
 
 _NAMES = {"en": "English", "es": "Spanish", "fr": "French"}
 
 
-class Show:
-    """Tells what happens, step by step."""
+class DemoConsole:
+    """Prints the demonstration step by step; observes its scenarios."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._display = Display(self._console)
         self._steps = 0
 
-    def title(self) -> None:
-        """What this is."""
-        self._say("Lingocast: one speaker, listeners in three languages, live.", "bold")
+    def show_title(self) -> None:
+        """Print the title."""
+        self._print("Lingocast: one speaker, listeners in three languages, live.", "bold")
 
     def step(self, line: str) -> None:
-        """The next step, numbered."""
+        """Print the next numbered step."""
         self._display.close()
         self._steps += 1
-        self._say(f"\n{self._steps}. {line}", "bold")
+        self._print(f"\n{self._steps}. {line}", "bold")
 
     def waiting(self, line: str) -> AbstractContextManager[object]:
-        """Something that takes a while."""
+        """Show a status line during the block."""
         return self._console.status(line)
 
     def detail(self, line: str) -> None:
-        """What belongs to a step."""
-        self._say(f"   {line}")
+        """Print a detail of the current step."""
+        self._print(f"   {line}")
 
     def opened(self, session_id: str) -> None:
-        """The speaker has a session."""
-        self.detail(f"Its id is {session_id}: whoever knows that can listen.")
+        """The speaker opened a session."""
+        self.detail(f"Its ID is {session_id}: anyone who knows it can listen.")
         self.step("An interpreter and three listeners join.")
 
     def complete(self, seconds: float) -> None:
-        """The speaker begins."""
-        self.step(f"Alice speaks for {seconds:.1f} s, as live as from a microphone.")
+        """All have joined; the speaker starts."""
+        self.step(f"Alice speaks for {seconds:.1f} s, in real time as from a microphone.")
 
     def joined(self, reply: SessionJoined) -> None:
-        """Somebody took a seat."""
+        """A participant joined."""
         language = _NAMES[reply.target_language]
         if reply.role == "interpreter":
-            self.detail(f"Carlos will be the {language} voice.")
+            self.detail(f"Carlos interprets into {language}.")
         elif reply.target_language == reply.source_language:
             self.detail(f"A listener in {language} hears the speaker.")
         elif reply.channel_source == "floor":
-            self.detail(f"A listener in {language} hears the speaker too: nobody interprets.")
+            self.detail(
+                f"A listener in {language} also hears the speaker: there is no interpreter."
+            )
         else:
             self.detail(f"A listener in {language} hears the interpreter.")
 
     def speaking(self, report: StreamReport) -> None:
-        """How far the speaker is."""
+        """Show the speaker's progress."""
         self._display.progress(lambda: f"   {describe_stream(report)}")
         if report.captured == report.total:
             self._display.close()
 
-    def said(self, performance: Performance) -> None:
-        """What the two voices sent."""
+    def show_streams(self, result: ScenarioResult) -> None:
+        """Print what the speaker and the interpreter sent."""
         self._display.close()
         for name, stream in (
-            (_NAMES[FLOOR_LANGUAGE], performance.speaker.stream),
-            (_NAMES[INTERPRETED_LANGUAGE], performance.interpreter.stream),
+            (_NAMES[FLOOR_LANGUAGE], result.speaker.stream),
+            (_NAMES[INTERPRETED_LANGUAGE], result.interpreter.stream),
         ):
             line = f"{name}: {stream.sent} of {stream.total} chunks of {stream.chunk_ms} ms sent"
             if stream.dropped or stream.refused:
                 line += f", {stream.dropped} dropped, {stream.refused} refused"
             self.detail(line + ".")
 
-    def table(self, rows: Sequence[Row]) -> None:
-        """The account of every listener."""
-        self.detail("In chunks; latency, from captured to received, in ms.")
+    def show_table(self, rows: Sequence[ListenerResult]) -> None:
+        """Print a table of the listeners' results."""
+        self.detail("Chunks per listener; latency from capture to receipt in ms.")
         table = Table(box=SIMPLE_HEAD, padding=0)  # fits 80 columns
         for name in ("listener", "heard"):
             table.add_column(name, no_wrap=True)
@@ -110,29 +112,29 @@ class Show:
             )
         self._console.print(table)
 
-    def files(self, directory: Path, rows: Sequence[Row]) -> None:
-        """Where the recordings are."""
+    def show_files(self, directory: Path, rows: Sequence[ListenerResult]) -> None:
+        """Print where the recordings are."""
         names = ", ".join(f"heard-{row.language}.wav" for row in rows)
-        self.detail(f"What each of them heard is in {directory}: {names}.")
+        self.detail(f"Recordings of what they heard are in {directory}: {names}.")
 
-    def machine_missing(self, line: str) -> None:
-        """Why no machine interprets, and what to install."""
-        self.step("A machine interprets: not on this machine.")
+    def show_machine_missing(self, line: str) -> None:
+        """Print why no machine interprets, and what to install."""
+        self.step("Interpretation by machine is not available here.")
         self.detail(line)
 
     def machine_ready(self) -> None:
-        """The machine is the voice of Spanish."""
+        """The machine became the voice of Spanish."""
         self.detail("A listener in Spanish joins, and the machine becomes the voice of Spanish.")
-        self.detail("Alice speaks; this is what is heard in English and in Spanish:")
+        self.detail("Alice speaks. Captions in English and Spanish:")
 
     def captioned(self, caption: Caption) -> None:
-        """A sentence was said, or translated."""
+        """Print a final caption."""
         style = "cyan" if caption.language == INTERPRETED_LANGUAGE else ""
-        self._say(f"     {caption.language}  {printable(caption.text)}", style)
+        self._print(f"     {caption.language}  {printable(caption.text)}", style)
 
-    def understood(self, performance: MachinePerformance) -> None:
-        """How long interpretation took, and where the sound is."""
-        latency = performance.stats.interpretation
+    def show_interpretation(self, result: MachineResult) -> None:
+        """Print the latency of interpretation, and where the recording is."""
+        latency = result.stats.interpretation
         if latency is not None:
             self.detail(
                 f"From the end of a sentence to its first Spanish sound: {latency.total.p50:.0f} "
@@ -140,49 +142,49 @@ class Show:
                 f"translate {latency.translate.p50:.0f}, "
                 f"speak {latency.speak.p50:.0f}, deliver {latency.deliver.p50:.0f}; medians)."
             )
-        self.detail(f"What the listener in Spanish heard is in {performance.file}.")
-        if not performance.fine:
-            count = len(performance.translated)
-            self.detail(f"Only {count} of {performance.sentences} sentences were interpreted.")
+        self.detail(f"A recording of what the listener in Spanish heard is in {result.file}.")
+        if not result.passed:
+            count = len(result.translated)
+            self.detail(f"Only {count} of {result.sentences} sentences were interpreted.")
 
-    def verdict(self, rows: Sequence[Row]) -> bool:
-        """Whether all was well; says what was not."""
+    def show_verdict(self, rows: Sequence[ListenerResult]) -> bool:
+        """Print all faults; return whether there were none."""
         for row in rows:
             self._explain(row)
-        fine = all(row.fine for row in rows)
-        if fine:
-            self._say("\nEvery listener heard exactly what was said, sample for sample.", "green")
+        passed = all(row.passed for row in rows)
+        if passed:
+            self._print("\nEvery listener heard exactly what was said, sample for sample.", "green")
         else:
-            self._say("\nNot everything arrived as it was said.", "bold red")
-        return fine
+            self._print("\nSome listeners did not hear exactly what was said.", "bold red")
+        return passed
 
-    def farewell(self) -> None:
-        """What to do next."""
-        self._say("\nNext:", "bold")
+    def show_next_steps(self) -> None:
+        """Print what to try next."""
+        self._print("\nNext:", "bold")
         self.detail("make demo WAV=your-speech.wav    the same with your own recording")
-        self.detail("make run                         a server that stays; it prints its addresses")
-        self.detail("python -m cli --help          speak, listen and interpret with it")
+        self.detail("make run                         a local server; it prints its addresses")
+        self.detail("python -m cli --help             speak, listen and interpret with it")
 
-    def failure(self, line: str) -> None:
-        """Why there is no show."""
+    def show_error(self, line: str) -> None:
+        """Print why the demonstration failed."""
         self._display.close()
-        self._say(f"error: {line}", "red")
+        self._print(f"error: {line}", "red")
 
-    def _explain(self, row: Row) -> None:
+    def _explain(self, row: ListenerResult) -> None:
         name = _NAMES[row.language]
         if row.difference is not None:
-            self.detail(f"{name}: what was heard is not what was said: {row.difference}.")
+            self.detail(f"{name}: the recording differs from what was said: {row.difference}.")
         if row.missing:
             self.detail(f"{name}: {row.missing} of {row.expected} chunks never arrived.")
         if row.late:
             limit = DEFAULT_PLAYOUT_DELAY_MS
-            self.detail(f"{name}: {row.late} chunks came later than {limit} ms: not played.")
+            self.detail(f"{name}: {row.late} chunks arrived after {limit} ms and were not played.")
         if row.p99 is not None and row.p99 > DEFAULT_PLAYOUT_DELAY_MS and not row.late:
-            self.detail(f"{name}: the slowest chunks were only just in time; is the machine busy?")
+            self.detail(f"{name}: the slowest chunks were barely in time; is the machine busy?")
 
-    def _say(self, line: str, style: str = "") -> None:
+    def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line, style=style))
 
 
-def _latencies(row: Row) -> tuple[float | None, float | None, float | None]:
+def _latencies(row: ListenerResult) -> tuple[float | None, float | None, float | None]:
     return row.p50, row.p95, row.p99
