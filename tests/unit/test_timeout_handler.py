@@ -10,7 +10,7 @@ import pytest
 from shared.models.delivery import Outcome
 from shared.utils.settings import SettingsError, SweepSettings, load
 from tests.helpers.world import ENVIRONMENT, World
-from tests.unit.functions.idleness import IDLE_MS, change_row, idle, known
+from tests.unit.functions.idleness import IDLE_MS, is_known, pass_idle_time, update_connection
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ class TestMessage:
         world.sweep()
 
         assert listener in world.sender.deleted
-        assert not known(world, listener)
+        assert not is_known(world, listener)
 
 
 class TestClose:
@@ -81,38 +81,38 @@ class TestClose:
 
     def test_a_gone_connection_counts_as_closed(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
         world.sender.gone.add(listener)
 
         world.sweep()
 
         assert world.telemetry.counts["ConnectionsClosed"] == 1
-        assert not known(world, listener)
+        assert not is_known(world, listener)
         assert world.session(session_id).listener_count == 0
 
     def test_a_connection_that_cannot_be_closed_keeps_its_seat_and_is_retried(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
         world.sender.failing.add(listener)
 
         world.sweep()
 
-        assert known(world, listener)
+        assert is_known(world, listener)
         assert world.session(session_id).listener_count == 1
         world.sender.failing.clear()
         world.clock.advance(60_000)
         world.ask("c1", "heartbeat")
         world.sweep()
-        assert not known(world, listener)
+        assert not is_known(world, listener)
         assert world.session(session_id).listener_count == 0
 
     def test_a_replaced_connection_is_closed_silently_after_ten_seconds(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
-        change_row(
+        update_connection(
             listener,
             "SET replacedAt = :now, lastActivityTime = :zero",
             now=world.clock.now_ms(),
@@ -121,7 +121,7 @@ class TestClose:
 
         world.clock.advance(9_000)
         world.sweep()
-        assert known(world, listener)
+        assert is_known(world, listener)
 
         world.clock.advance(1_000)
         world.sweep()
@@ -133,8 +133,8 @@ class TestClose:
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
-        change_row(listener, "SET replacedAt = :now", now=world.clock.now_ms())
-        idle(world, "c1", listener)
+        update_connection(listener, "SET replacedAt = :now", now=world.clock.now_ms())
+        pass_idle_time(world, "c1", listener)
 
         world.sweep()
 
@@ -146,7 +146,7 @@ class TestDisconnectTrigger:
         self, world: World, session_id: str
     ) -> None:
         listeners = [world.listener(session_id) for _ in range(3)]
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
 
         world.sweep()
 
@@ -156,10 +156,10 @@ class TestDisconnectTrigger:
 
     def test_a_lost_clean_up_is_repeated(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
         world.clean_ups.lost = True
         world.sweep()
-        assert known(world, listener)
+        assert is_known(world, listener)
         assert "clean-up requests failed" in world.telemetry.warnings
 
         world.clean_ups.lost = False
@@ -167,7 +167,7 @@ class TestDisconnectTrigger:
         world.ask("c1", "heartbeat")
         world.sweep()
 
-        assert not known(world, listener)
+        assert not is_known(world, listener)
         assert world.session(session_id).listener_count == 0
 
     def test_clean_up_and_disconnect_event_may_both_run(
@@ -203,22 +203,22 @@ class TestHandler:
 
         assert world.fire_timers() == {"batchItemFailures": []}
         assert not world.session(session_id).is_active
-        assert known(world, listener)
+        assert is_known(world, listener)
         world.call("timeout", scheduled_event())
-        assert not known(world, listener)
+        assert not is_known(world, listener)
 
     def test_the_sweep_stops_before_the_time_limit_and_continues_next_time(
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
 
         world.call("timeout", scheduled_event(), Context(2_000))
-        assert known(world, listener)
+        assert is_known(world, listener)
         assert "idle sweep cut short" in world.telemetry.warnings
 
         world.call("timeout", scheduled_event(), Context(30_000))
-        assert not known(world, listener)
+        assert not is_known(world, listener)
 
     def test_an_unknown_task_is_named_in_the_error(self, world: World) -> None:
         with pytest.raises(ValueError, match="'nothing' is not one of sweep"):

@@ -1,4 +1,4 @@
-"""The controls of a broadcast, and what is seen of them."""
+"""Broadcast controls and their effects."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ CONTROLS: list[tuple[str, dict[str, Any]]] = [
 every_control = pytest.mark.parametrize(("action", "fields"), CONTROLS, ids=str)
 
 
-def heard(world: World, listener: str) -> list[int]:
+def received_seqs(world: World, listener: str) -> list[int]:
+    """Sequence numbers of the audio that a listener received."""
     return [chunk["seq"] for chunk in world.pushes(listener, "audio")]
 
 
-def refused(reply: Message) -> tuple[int, str]:
+def error_of(reply: Message) -> tuple[int, str]:
+    """Status and code of an error reply."""
     assert reply["type"] == "error", reply
     return reply["status"], reply["code"]

@@ -1,4 +1,4 @@
-"""Connections that fall silent, while time passes for all."""
+"""Connections that become idle."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from tests.helpers.world import World
 IDLE_MS = 120_000
 
 
-def idle(world: World, *alive: str, milliseconds: int = IDLE_MS) -> None:
-    """Time passes in which only some are heard of."""
+def pass_idle_time(world: World, *alive: str, milliseconds: int = IDLE_MS) -> None:
+    """Let time pass in which only the `alive` connections send heartbeats."""
     for _ in range(milliseconds // ACTIVITY_INTERVAL_MS):
         world.clock.advance(ACTIVITY_INTERVAL_MS)
         for connection in alive:
             world.ask(connection, "heartbeat")
 
 
-def known(world: World, connection: str) -> bool:
+def is_known(world: World, connection: str) -> bool:
+    """Whether the connection has a row."""
     return world.connections.get(connection) is not None
 
 
-def change_row(connection: str, update: str, **values: int) -> None:
+def update_connection(connection: str, update: str, **values: int) -> None:
+    """Apply an update expression to a connection's row."""
     dynamodb().update_item(
         TableName=CONNECTIONS,
         Key={"connectionId": {"S": connection}},

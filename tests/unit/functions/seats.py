@@ -1,4 +1,4 @@
-"""People who take a seat, and take their own over on another connection."""
+"""Joining a session in each role, and rolling over to another connection."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from tests.helpers.clients import Message
 from tests.helpers.world import World
 
 
-def create(world: World) -> tuple[str, str, str]:
-    """A speaker: connection, session id, resume token."""
+def create_session(world: World) -> tuple[str, str, str]:
+    """Create a session. Returns the speaker's connection, session ID and resume token."""
     speaker = world.connect("alice", "speakers")
     reply = world.ask(speaker, "createSession", sourceLanguage="en")
     return speaker, reply["sessionId"], reply["resumeToken"]
@@ -21,14 +21,14 @@ def join(
     )
 
 
-def listen(world: World, session_id: str, language: str = "es") -> tuple[str, str]:
-    """A listener: connection and resume token."""
+def join_as_listener(world: World, session_id: str, language: str = "es") -> tuple[str, str]:
+    """Join on a new anonymous connection. Returns it and its resume token."""
     connection = world.connect()
     return connection, join(world, connection, session_id, language)["resumeToken"]
 
 
-def interpret(world: World, session_id: str) -> tuple[str, str]:
-    """The interpreter of es: connection and resume token."""
+def join_as_interpreter(world: World, session_id: str) -> tuple[str, str]:
+    """Join as the interpreter of Spanish. Returns the connection and resume token."""
     connection = world.connect("ines", "interpreters")
     return connection, join(world, connection, session_id, role="interpreter")["resumeToken"]
 
@@ -36,17 +36,19 @@ def interpret(world: World, session_id: str) -> tuple[str, str]:
 def roll_over(
     world: World, session_id: str, token: str, *who: str, language: str = "es", role: str
 ) -> tuple[str, Message]:
-    """A second connection with the token: connection and reply."""
+    """Join on a new connection with a resume token. Returns it and the reply."""
     connection = world.connect(*who)
     reply = join(world, connection, session_id, language, role=role, resumeToken=token)
     assert reply["type"] == "sessionJoined", reply
     return connection, reply
 
 
-def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+def listener_counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+    """Total number of listeners, and numbers by language."""
     session = world.session(session_id)
     return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
 
 
-def heard(world: World, connection: str) -> list[tuple[int, int]]:
+def received_audio(world: World, connection: str) -> list[tuple[int, int]]:
+    """Epoch and sequence number of each chunk that a connection received."""
     return [(audio["epoch"], audio["seq"]) for audio in world.pushes(connection, "audio")]

@@ -12,7 +12,7 @@ from tests.helpers.clients import CHUNK
 from tests.helpers.world import World
 
 
-def heard(world: World, connection: str) -> list[tuple[str, int, int]]:
+def received_audio(world: World, connection: str) -> list[tuple[str, int, int]]:
     return [(m["language"], m["epoch"], m["seq"]) for m in world.pushes(connection, "audio")]
 
 
@@ -30,11 +30,11 @@ def test_floor_reaches_its_listeners_interpreters_and_uninterpreted_languages(wo
     world.send_audio(speaker, 7)
     world.send_audio(interpreter, 3)
 
-    assert heard(world, english) == [("en", 1, 7)]
-    assert heard(world, french) == [("en", 1, 7)]
-    assert heard(world, interpreter) == [("en", 1, 7)]
-    assert heard(world, spanish) == [("es", 1, 3)]
-    assert heard(world, stranger) == heard(world, speaker) == []
+    assert received_audio(world, english) == [("en", 1, 7)]
+    assert received_audio(world, french) == [("en", 1, 7)]
+    assert received_audio(world, interpreter) == [("en", 1, 7)]
+    assert received_audio(world, spanish) == [("es", 1, 3)]
+    assert received_audio(world, stranger) == received_audio(world, speaker) == []
 
 
 def test_chunk_arrives_unchanged(world: World) -> None:
@@ -69,8 +69,8 @@ def test_roster_changes_take_effect_within_the_refresh_interval(world: World) ->
         world.send_audio(speaker, seq)
 
     # The chunk one second after a read starts the next read, whose roster is current.
-    assert heard(world, late) == [("en", 1, seq) for seq in range(6, 9)]
-    assert heard(world, early) == [("en", 1, seq) for seq in range(6)]
+    assert received_audio(world, late) == [("en", 1, seq) for seq in range(6, 9)]
+    assert received_audio(world, early) == [("en", 1, seq) for seq in range(6)]
 
 
 def test_expired_roster_is_not_used(world: World) -> None:
@@ -82,7 +82,7 @@ def test_expired_roster_is_not_used(world: World) -> None:
 
     world.send_audio(speaker, 1)
 
-    assert heard(world, early) == [("en", 1, 0)]
+    assert received_audio(world, early) == [("en", 1, 0)]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_invalid_chunks_are_refused_and_not_delivered(
     world.send_audio(speaker, 1)
 
     assert errors(world, speaker) == [code]
-    assert heard(world, listener) == [("en", 1, 1)]
+    assert received_audio(world, listener) == [("en", 1, 1)]
 
 
 def test_short_last_chunk_is_accepted(world: World) -> None:
@@ -115,7 +115,7 @@ def test_short_last_chunk_is_accepted(world: World) -> None:
 
     world.send_audio(speaker, 0, bytes(100))
 
-    assert heard(world, listener) == [("en", 1, 0)]
+    assert received_audio(world, listener) == [("en", 1, 0)]
 
 
 def test_opus_has_no_minimum(world: World) -> None:
@@ -126,7 +126,7 @@ def test_opus_has_no_minimum(world: World) -> None:
 
     world.send_audio(speaker, 0, b"\x01\x02\x03")
 
-    assert heard(world, listener) == [("en", 1, 0)]
+    assert received_audio(world, listener) == [("en", 1, 0)]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_displaced_speaker_is_refused_immediately(world: World) -> None:
     world.send_audio(new, 0)
 
     assert world.sender.deleted == [old]
-    assert heard(world, listener) == [("en", 1, 0), ("en", 2, 0)]
+    assert received_audio(world, listener) == [("en", 1, 0), ("en", 2, 0)]
 
 
 def test_audio_after_the_end_is_dropped_without_an_error(world: World) -> None:
@@ -195,7 +195,7 @@ def test_audio_after_the_end_is_dropped_without_an_error(world: World) -> None:
     world.send_audio(interpreter)
 
     assert errors(world, speaker) == errors(world, interpreter) == []
-    assert heard(world, listener) == []
+    assert received_audio(world, listener) == []
 
 
 def test_audio_goes_to_the_new_session_of_a_reused_connection(world: World) -> None:
@@ -207,7 +207,7 @@ def test_audio_goes_to_the_new_session_of_a_reused_connection(world: World) -> N
 
     world.send_audio(speaker)
 
-    assert heard(world, listener) == [("de", 1, 0)]
+    assert received_audio(world, listener) == [("de", 1, 0)]
 
 
 def test_sending_faster_than_real_time_is_limited_and_recovers(world: World) -> None:
@@ -217,12 +217,12 @@ def test_sending_faster_than_real_time_is_limited_and_recovers(world: World) -> 
     for seq in range(12):
         world.send_audio(speaker, seq)
 
-    assert [seq for _, _, seq in heard(world, listener)] == list(range(11))
+    assert [seq for _, _, seq in received_audio(world, listener)] == list(range(11))
     [error] = world.pushes(speaker)
     assert (error["status"], error["code"], error["retryable"]) == (429, "RATE_LIMITED", True)
     world.clock.advance(200)
     world.send_audio(speaker, 11)
-    assert heard(world, listener)[-1] == ("en", 1, 11)
+    assert received_audio(world, listener)[-1] == ("en", 1, 11)
 
 
 def test_repeated_sequence_numbers_do_not_bypass_the_limit(world: World) -> None:
@@ -232,7 +232,7 @@ def test_repeated_sequence_numbers_do_not_bypass_the_limit(world: World) -> None
     for _ in range(30):
         world.send_audio(speaker, 5)
 
-    assert len(heard(world, listener)) == 11
+    assert len(received_audio(world, listener)) == 11
     assert set(errors(world, speaker)) == {"RATE_LIMITED"}
 
 
@@ -244,7 +244,7 @@ def test_gone_listener_is_removed_without_affecting_others(world: World) -> None
     world.send_audio(speaker, 0)
     world.send_audio(speaker, 1)
 
-    assert heard(world, stayer) == [("en", 1, 0), ("en", 1, 1)]
+    assert received_audio(world, stayer) == [("en", 1, 0), ("en", 1, 1)]
     assert world.connections.get(gone) is None
     assert world.session(session_id).listener_count == 1
     assert world.telemetry.counts["FanoutStale"] == 1  # not removed twice
@@ -264,7 +264,7 @@ def test_gone_interpreter_releases_the_language(world: World) -> None:
         "human",
         "floor",
     ]
-    assert heard(world, listener) == [("en", 1, 1)]
+    assert received_audio(world, listener) == [("en", 1, 1)]
 
 
 def test_late_chunk_is_dropped_and_counted(world: World) -> None:
@@ -274,7 +274,7 @@ def test_late_chunk_is_dropped_and_counted(world: World) -> None:
 
     world.send_audio(speaker)
 
-    assert heard(world, listener) == []
+    assert received_audio(world, listener) == []
     assert world.telemetry.counts["FanoutDropped"] == 1
     assert world.sender.posts[-1].deadline_at == world.clock.now_ms() + 400
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.helpers.world import World
 
 
-def heard(world: World, connection: str) -> list[int]:
+def received_seqs(world: World, connection: str) -> list[int]:
     return [message["seq"] for message in world.pushes(connection, "audio")]
 
 
@@ -23,7 +23,7 @@ def test_real_time_audio_is_accepted_after_a_burst_caused_by_a_stall(world: Worl
         world.clock.advance(200)
         world.send_audio(speaker, seq)
 
-    assert heard(world, listener)[-50:] == list(range(16, 66))
+    assert received_seqs(world, listener)[-50:] == list(range(16, 66))
 
 
 def test_ten_silent_minutes_earn_no_credit(world: World) -> None:
@@ -35,7 +35,7 @@ def test_ten_silent_minutes_earn_no_credit(world: World) -> None:
     for seq in range(1, 101):
         world.send_audio(speaker, seq)
 
-    assert heard(world, listener) == list(range(12))
+    assert received_seqs(world, listener) == list(range(12))
 
 
 def test_the_limit_is_per_stream_across_instances(world: World) -> None:
@@ -48,7 +48,7 @@ def test_the_limit_is_per_stream_across_instances(world: World) -> None:
         world.clock.advance(20)
 
     # Real time, 3 s, a chunk, and up to two chunks per instance until it charges first.
-    assert len(heard(world, listener)) <= 15 + 15 + 1 + 4
+    assert len(received_seqs(world, listener)) <= 15 + 15 + 1 + 4
     assert errors(world, speaker) == {"RATE_LIMITED"}
 
 
@@ -61,7 +61,7 @@ def test_sequence_numbers_do_not_affect_the_limit(world: World) -> None:
         world.send_audio(speaker, seq)
         world.clock.advance(200)
 
-    assert heard(world, listener) == claimed
+    assert received_seqs(world, listener) == claimed
 
 
 def test_a_late_chunk_is_dropped_instead_of_refused(world: World) -> None:
@@ -73,7 +73,7 @@ def test_a_late_chunk_is_dropped_instead_of_refused(world: World) -> None:
         world.send_audio(speaker, seq, arrived_at=now - 400)
     world.send_audio(speaker, 30, arrived_at=now - 399)
 
-    assert heard(world, listener) == [30]
+    assert received_seqs(world, listener) == [30]
     assert errors(world, speaker) == set()
     assert world.telemetry.counts["AudioTooLate"] == 30
 
@@ -101,4 +101,4 @@ def test_both_connections_of_a_rollover_are_accepted(world: World) -> None:
         world.send_audio(latest, seq)
         world.clock.advance(200)
 
-    assert sorted(heard(world, listener)) == sorted([*range(10), *range(10)])
+    assert sorted(received_seqs(world, listener)) == sorted([*range(10), *range(10)])

@@ -12,7 +12,7 @@ from tests.helpers.clients import CHUNK
 from tests.helpers.world import World
 
 
-def heard(world: World, connection: str) -> list[tuple[str, int, int]]:
+def received_audio(world: World, connection: str) -> list[tuple[str, int, int]]:
     return [(m["language"], m["epoch"], m["seq"]) for m in world.pushes(connection, "audio")]
 
 
@@ -35,7 +35,7 @@ def test_sends_to_the_audience_of_the_language(world: World) -> None:
     answer = world.broadcast(payload(session_id))
 
     assert answer["result"]["successCount"] == 2
-    assert [heard(world, listener) for listener in listeners] == [[("en", 1, 4)]] * 2
+    assert [received_audio(world, listener) for listener in listeners] == [[("en", 1, 4)]] * 2
     json.dumps(answer)
 
 
@@ -59,7 +59,7 @@ def test_applies_the_checks_of_the_audio_path(
     answer = world.broadcast(payload(session_id, **fields))
 
     assert answer["error"]["code"] == code
-    assert heard(world, listener) == []
+    assert received_audio(world, listener) == []
 
 
 def test_refuses_an_ended_session(world: World) -> None:

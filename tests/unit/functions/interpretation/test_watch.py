@@ -13,22 +13,30 @@ from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, In
 
 
 class Database:
-    """DynamoDB client that records its calls. Those in `refused_calls` fail."""
+    """DynamoDB client that records its calls. Operations can be made to fail."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.refused_calls: set[str] = set()
+        self._failing: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
         call = getattr(dynamodb(), name)
 
         def recorded(**arguments: Any) -> Any:
             self.calls.append(name)
-            if name in self.refused_calls:
+            if name in self._failing:
                 raise EndpointConnectionError(endpoint_url="https://dynamodb")
             return call(**arguments)
 
         return recorded
+
+    def fail(self, operation: str) -> None:
+        """Fail all calls of an operation until `recover`."""
+        assert hasattr(dynamodb(), operation), operation
+        self._failing.add(operation)
+
+    def recover(self) -> None:
+        self._failing.clear()
 
     def drain(self) -> list[str]:
         """Return the calls since the last drain."""
@@ -119,7 +127,7 @@ class TestFailures:
         interpreter = session.interpreter("one")
         session.send_floor_chunk()
         session.world.clock.advance(LEASE_MS + 1)
-        database.refused_calls.add("update_item")
+        database.fail("update_item")
         database.drain()
 
         for _ in range(3):
@@ -129,7 +137,7 @@ class TestFailures:
         assert session.holder() == interpreter
         # One attempt a second to write the expiry and the audio usage, each tried twice.
         assert database.drain().count("update_item") == 4
-        database.refused_calls.clear()
+        database.recover()
         session.world.clock.advance(1_000)
         session.send_floor_chunk()
         assert session.holder() is None
@@ -141,7 +149,7 @@ class TestFailures:
         interpreter = session.interpreter("one")
         session.send_chunk(interpreter)
         session.world.clock.advance(1_000)
-        database.refused_calls.add("update_item")
+        database.fail("update_item")
 
         assert session.send_chunk(interpreter)
 
@@ -152,12 +160,12 @@ class TestFailures:
     ) -> None:
         interpreter = session.interpreter("one")
         session.heartbeat(interpreter)
-        database.refused_calls.add("update_item")
+        database.fail("update_item")
 
         refused = session.world.ask(interpreter, "heartbeat")
 
         assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)
-        database.refused_calls.clear()
+        database.recover()
         assert session.heartbeat(interpreter)["lease"]["holds"]
 
 

@@ -10,7 +10,7 @@ from tests.helpers.clients import Message
 from tests.helpers.database.counting_client import CountingClient
 from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.world import World
-from tests.unit.functions.seats import heard
+from tests.unit.functions.seats import received_audio
 
 MISSING = "calm-otter-404"
 
@@ -40,7 +40,7 @@ def test_the_secret_lets_a_listener_join(world: World) -> None:
     world.send_audio(speaker, 0)
 
     assert reply["type"] == "sessionJoined"
-    assert heard(world, listener) == [(1, 0)]
+    assert received_audio(world, listener) == [(1, 0)]
     assert secret not in str(reply)
 
 

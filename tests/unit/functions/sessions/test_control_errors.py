@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.helpers.world import World
-from tests.unit.functions.controls import CONTROLS, every_control, refused
+from tests.unit.functions.controls import CONTROLS, error_of, every_control
 
 
 @every_control
@@ -18,7 +18,7 @@ def test_only_the_speaker_may_use_controls(
     before = world.session(session_id)
 
     for member in (world.listener(session_id), world.interpreter(session_id)):
-        assert refused(world.ask(member, action, **fields)) == (403, "FORBIDDEN")
+        assert error_of(world.ask(member, action, **fields)) == (403, "FORBIDDEN")
 
     assert world.session(session_id).broadcast_state == before.broadcast_state
 
@@ -44,12 +44,12 @@ def test_a_speaker_controls_only_their_own_session(
 def test_controls_fail_without_a_session_and_after_its_end(
     world: World, action: str, fields: dict[str, Any]
 ) -> None:
-    assert refused(world.ask(world.connect(), action, **fields)) == (409, "NOT_IN_SESSION")
+    assert error_of(world.ask(world.connect(), action, **fields)) == (409, "NOT_IN_SESSION")
     speaker, session_id = world.create_session()
     world.ask(speaker, "endSession")
     before = world.session(session_id)
 
-    assert refused(world.ask(speaker, action, **fields)) == (410, "SESSION_ENDED")
+    assert error_of(world.ask(speaker, action, **fields)) == (410, "SESSION_ENDED")
     assert world.session(session_id) == before
 
 
@@ -61,7 +61,7 @@ def test_an_unknown_connection_is_refused(
     world.disconnect(speaker)
     before = world.session(session_id)
 
-    assert refused(world.ask(speaker, action, **fields)) == (404, "CONNECTION_NOT_FOUND")
+    assert error_of(world.ask(speaker, action, **fields)) == (404, "CONNECTION_NOT_FOUND")
     assert world.session(session_id) == before
 
 
@@ -74,7 +74,7 @@ def test_a_speaker_in_grace_must_return_first(
     world.sessions.start_grace(session_id, speaker, world.clock.now_ms() + 60_000)
     before = world.session(session_id)
 
-    assert refused(world.ask(speaker, action, **fields)) == (403, "FORBIDDEN")
+    assert error_of(world.ask(speaker, action, **fields)) == (403, "FORBIDDEN")
     assert world.session(session_id) == before
 
 
@@ -85,7 +85,7 @@ def test_messages_over_4_kb_are_refused(world: World, action: str, fields: dict[
 
     reply = world.ask(speaker, action, padding="x" * 5_000, **fields)
 
-    assert refused(reply) == (413, "MESSAGE_TOO_LARGE")
+    assert error_of(reply) == (413, "MESSAGE_TOO_LARGE")
     assert world.session(session_id) == before
 
 
@@ -120,7 +120,7 @@ def test_invalid_volumes_are_refused(
 
     reply = world.ask_text(senders[role], f'{{"action": "setVolume", "volume": {volume}}}')
 
-    assert refused(reply) == (400, code)
+    assert error_of(reply) == (400, code)
     assert reply["message"].startswith(told)
     assert world.session(session_id) == before
 
@@ -130,5 +130,5 @@ def test_the_volume_is_required(world: World) -> None:
 
     reply = world.ask(speaker, "setVolume")
 
-    assert refused(reply) == (400, "INVALID_MESSAGE")
+    assert error_of(reply) == (400, "INVALID_MESSAGE")
     assert reply["message"] == "volume: missing"

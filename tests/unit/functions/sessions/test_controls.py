@@ -8,7 +8,7 @@ import pytest
 
 from shared.models.broadcast_state import BroadcastState
 from tests.helpers.world import World
-from tests.unit.functions.controls import heard, refused
+from tests.unit.functions.controls import error_of, received_seqs
 
 
 def test_the_speaker_gets_the_reply_and_all_others_the_push(world: World) -> None:
@@ -116,8 +116,8 @@ def test_audio_is_dropped_without_an_error_while_paused_or_muted(
     world.send_audio(speaker, 3)
     world.send_audio(interpreter, 3)
 
-    assert heard(world, floor) == [1, 3]
-    assert heard(world, spanish) == [3]
+    assert received_seqs(world, floor) == [1, 3]
+    assert received_seqs(world, spanish) == [3]
     assert world.pushes(speaker) == []
     assert world.pushes(interpreter, "error") == []
 
@@ -132,7 +132,7 @@ def test_paused_and_muted_stays_silent_until_both_are_lifted(world: World) -> No
     world.ask(speaker, "unmuteBroadcast")
     world.send_audio(speaker, 2)
 
-    assert heard(world, listener) == [2]
+    assert received_seqs(world, listener) == [2]
 
 
 def test_a_long_pause_does_not_change_the_pace(world: World) -> None:
@@ -146,7 +146,7 @@ def test_a_long_pause_does_not_change_the_pace(world: World) -> None:
     world.send_audio(speaker, 3_000)
     world.send_audio(speaker, 3_001)
 
-    assert heard(world, listener) == [0, 3_000, 3_001]
+    assert received_seqs(world, listener) == [0, 3_000, 3_001]
 
 
 def test_a_chunk_received_during_the_pause_is_dropped_after_it(world: World) -> None:
@@ -163,7 +163,7 @@ def test_a_chunk_received_during_the_pause_is_dropped_after_it(world: World) -> 
     world.send_audio(speaker, 1, arrived_at=arrived_at)
     world.send_audio(speaker, 2)
 
-    assert heard(world, listener) == [2]
+    assert received_seqs(world, listener) == [2]
 
 
 def test_a_volume_change_drops_no_audio(world: World) -> None:
@@ -175,7 +175,7 @@ def test_a_volume_change_drops_no_audio(world: World) -> None:
 
     world.send_audio(speaker, 1, arrived_at=arrived_at)
 
-    assert heard(world, listener) == [1]
+    assert received_seqs(world, listener) == [1]
 
 
 def test_a_clock_that_is_ahead_drops_no_audio(world: World) -> None:
@@ -189,7 +189,7 @@ def test_a_clock_that_is_ahead_drops_no_audio(world: World) -> None:
 
     world.send_audio(speaker, 1)
 
-    assert heard(world, listener) == [1]
+    assert received_seqs(world, listener) == [1]
 
 
 def test_a_chunk_sent_before_the_pause_keeps_its_deadline(world: World) -> None:
@@ -201,7 +201,7 @@ def test_a_chunk_sent_before_the_pause_keeps_its_deadline(world: World) -> None:
 
     deadlines = [post.deadline_at for post in world.sender.posts if b'"audio"' in post.data]
 
-    assert heard(world, listener) == [1]
+    assert received_seqs(world, listener) == [1]
     assert deadlines == [paused_at + 400]
 
 
@@ -226,7 +226,7 @@ def test_only_the_owners_new_connection_may_use_controls(world: World) -> None:
     new = world.connect("alice", "speakers")
     world.ask(new, "joinSession", sessionId=session_id, targetLanguage="en", role="speaker")
 
-    assert refused(world.ask(old, "pauseBroadcast")) == (403, "FORBIDDEN")
+    assert error_of(world.ask(old, "pauseBroadcast")) == (403, "FORBIDDEN")
     assert not world.session(session_id).broadcast_state.is_paused
     assert world.ask(new, "pauseBroadcast")["broadcastState"]["isPaused"]
 

@@ -15,7 +15,7 @@ from tests.helpers.audiences import sessions_table, set_audience
 from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
-from tests.unit.functions.seats import counts
+from tests.unit.functions.seats import listener_counts
 
 
 def code(number: int) -> str:
@@ -30,7 +30,7 @@ def crowded(world: World) -> World:
 
 
 def in_use(world: World, session_id: str) -> set[str]:
-    return set(counts(world, session_id)[1])
+    return set(listener_counts(world, session_id)[1])
 
 
 def fill(world: World, session_id: str) -> list[str]:

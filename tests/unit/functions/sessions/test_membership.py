@@ -10,7 +10,7 @@ from shared.utils.validators import validate_session_id
 from tests.helpers.world import World
 
 
-def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+def listener_counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
     session = world.session(session_id)
     return session.listener_count, {
         language: count for language, count in session.language_counts.items() if count
@@ -58,7 +58,7 @@ def test_listener_joins_and_is_counted(world: World) -> None:
         "resumed": False,
         "connectionExpiresAt": world.clock.now_ms() + 7_200_000,
     }
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_listener_without_an_interpreter_gets_the_floor(world: World) -> None:
@@ -76,7 +76,7 @@ def test_repeated_join_gets_an_answer_and_is_counted_once(world: World) -> None:
     again = join(world, listener, session_id)
 
     assert again["type"] == "sessionJoined"
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_a_second_seat_is_refused(world: World) -> None:
@@ -87,7 +87,7 @@ def test_a_second_seat_is_refused(world: World) -> None:
     assert join(world, listener, session_id, "fr")["code"] == "ALREADY_IN_SESSION"
     assert join(world, listener, other)["code"] == "ALREADY_IN_SESSION"
     assert join(world, speaker, session_id)["code"] == "ALREADY_IN_SESSION"
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_full_session_admits_again_after_a_leave(world: World) -> None:
         True,
     )
     assert join(world, world.connect(), session_id)["type"] == "sessionJoined"
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_a_listener_changes_language_without_reconnecting(world: World) -> None:
@@ -165,7 +165,7 @@ def test_a_listener_changes_language_without_reconnecting(world: World) -> None:
             "channelSource": "human",
         }
     )
-    assert counts(world, session_id) == (1, {"fr": 1})
+    assert listener_counts(world, session_id) == (1, {"fr": 1})
 
 
 def test_only_listeners_may_change_language(world: World) -> None:
@@ -195,9 +195,9 @@ def test_leaving_counts_out_once(world: World) -> None:
 
     assert left["type"] == "sessionLeft"
     assert again["code"] == "NOT_IN_SESSION"
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
     assert world.ask(stayer, "leaveSession")["type"] == "sessionLeft"
-    assert counts(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_a_speaker_cannot_leave(world: World) -> None:
@@ -214,7 +214,7 @@ def test_disconnect_is_idempotent_and_counts_out_by_the_latest_language(world: W
     for _ in range(3):
         world.disconnect(listener)
 
-    assert counts(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
     assert world.connections.get(listener) is None
 
 

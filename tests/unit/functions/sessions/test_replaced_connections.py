@@ -17,7 +17,7 @@ from shared.protocol.message_base import Request, action_of
 from shared.protocol.requests import SPECS
 from tests.helpers.clients import CHUNK, Message
 from tests.helpers.world import World
-from tests.unit.functions.seats import counts, heard, roll_over
+from tests.unit.functions.seats import listener_counts, received_audio, roll_over
 
 GROUPS = ("speakers", "interpreters", "operators")
 DEVICE = "00000000-0000-4000-8000-000000000001"
@@ -95,14 +95,14 @@ def test_a_replaced_connection_gets_connection_not_found(
     world: World, role: str, request_type: type[Request]
 ) -> None:
     old, new, session_id = seat(world, role)
-    before = counts(world, session_id)
+    before = listener_counts(world, session_id)
     world.clock.advance(OVERLAP_MS + 1)
 
     reply = answer(world, old, request_type, session_id)
 
     assert reply is not None
     assert reply["code"] == "CONNECTION_NOT_FOUND", reply
-    assert counts(world, session_id) == before
+    assert listener_counts(world, session_id) == before
     assert [message["type"] for message in world.pushes(new)] == []
 
 
@@ -129,7 +129,7 @@ def test_chunks_within_the_overlap_are_accepted(world: World, role: str, languag
     world.send_audio(old, 7)
 
     assert world.pushes(old, "error") == []
-    assert heard(world, listener) == [(1, 7)]
+    assert received_audio(world, listener) == [(1, 7)]
 
 
 def test_a_replaced_connection_cannot_take_its_device_back(world: World) -> None:

@@ -5,74 +5,82 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.world import World
-from tests.unit.functions.seats import counts, create, heard, interpret, join, listen, roll_over
+from tests.unit.functions.seats import (
+    create_session,
+    join,
+    join_as_interpreter,
+    join_as_listener,
+    listener_counts,
+    received_audio,
+    roll_over,
+)
 
 
 class TestListener:
     def test_counters_stay_and_both_connections_get_audio(self, world: World) -> None:
-        speaker, session_id, _ = create(world)
-        old, token = listen(world, session_id)
+        speaker, session_id, _ = create_session(world)
+        old, token = join_as_listener(world, session_id)
 
         new, reply = roll_over(world, session_id, token, role="listener")
         world.send_audio(speaker, 0)
 
         assert reply["resumed"] is True
         assert reply["resumeToken"] not in {token, ""}
-        assert counts(world, session_id) == (1, {"es": 1})
-        assert heard(world, old) == heard(world, new) == [(1, 0)]
+        assert listener_counts(world, session_id) == (1, {"es": 1})
+        assert received_audio(world, old) == received_audio(world, new) == [(1, 0)]
 
     @pytest.mark.parametrize("twice", [False, True])
     def test_disconnecting_the_old_connection_does_not_count_out(
         self, world: World, twice: bool
     ) -> None:
-        _, session_id, _ = create(world)
-        old, token = listen(world, session_id)
+        _, session_id, _ = create_session(world)
+        old, token = join_as_listener(world, session_id)
         new, _ = roll_over(world, session_id, token, role="listener")
 
         world.disconnect(old)
         if twice:
             world.disconnect(old)
-        assert counts(world, session_id) == (1, {"es": 1})
+        assert listener_counts(world, session_id) == (1, {"es": 1})
         world.disconnect(new)
 
-        assert counts(world, session_id) == (0, {})
+        assert listener_counts(world, session_id) == (0, {})
 
     def test_finding_the_old_connection_gone_does_not_count_out(self, world: World) -> None:
-        speaker, session_id, _ = create(world)
-        old, token = listen(world, session_id)
+        speaker, session_id, _ = create_session(world)
+        old, token = join_as_listener(world, session_id)
         new, _ = roll_over(world, session_id, token, role="listener")
         world.sender.gone.add(old)
 
         world.send_audio(speaker, 0)
 
         assert world.connections.get(old) is None
-        assert counts(world, session_id) == (1, {"es": 1})
-        assert heard(world, new) == [(1, 0)]
+        assert listener_counts(world, session_id) == (1, {"es": 1})
+        assert received_audio(world, new) == [(1, 0)]
 
     def test_a_full_session_allows_rollovers(self, world: World) -> None:
         speaker = world.connect("alice", "speakers")
         created = world.ask(speaker, "createSession", sourceLanguage="en", maxListeners=1)
-        _, token = listen(world, created["sessionId"])
+        _, token = join_as_listener(world, created["sessionId"])
 
         _, reply = roll_over(world, created["sessionId"], token, role="listener")
 
         assert reply["resumed"] is True
 
     def test_the_new_connection_gets_the_present_seat_of_the_old_one(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        old, token = listen(world, session_id)
+        _, session_id, _ = create_session(world)
+        old, token = join_as_listener(world, session_id)
         world.ask(old, "changeLanguage", targetLanguage="fr")
 
         _, reply = roll_over(world, session_id, token, language="es", role="listener")
 
         assert (reply["resumed"], reply["targetLanguage"]) == (True, "fr")
-        assert counts(world, session_id) == (1, {"fr": 1})
+        assert listener_counts(world, session_id) == (1, {"fr": 1})
 
     def test_a_repeated_rollover_gets_the_same_answer_whatever_its_language(
         self, world: World
     ) -> None:
-        _, session_id, _ = create(world)
-        old, token = listen(world, session_id)
+        _, session_id, _ = create_session(world)
+        old, token = join_as_listener(world, session_id)
         world.ask(old, "changeLanguage", targetLanguage="fr")
         new, first = roll_over(world, session_id, token, role="listener")
 
@@ -80,31 +88,31 @@ class TestListener:
 
         assert (again["resumed"], again["targetLanguage"]) == (True, "fr")
         assert again["resumeToken"] != first["resumeToken"]
-        assert counts(world, session_id) == (1, {"fr": 1})
+        assert listener_counts(world, session_id) == (1, {"fr": 1})
 
     @pytest.mark.parametrize("action", ["changeLanguage", "leaveSession", "joinSession"])
     def test_the_old_connection_gets_connection_not_found(self, world: World, action: str) -> None:
-        _, session_id, _ = create(world)
-        old, token = listen(world, session_id)
+        _, session_id, _ = create_session(world)
+        old, token = join_as_listener(world, session_id)
         roll_over(world, session_id, token, role="listener")
 
         reply = world.ask(old, action, sessionId=session_id, targetLanguage="fr")
 
         assert reply["code"] == "CONNECTION_NOT_FOUND"
-        assert counts(world, session_id) == (1, {"es": 1})
+        assert listener_counts(world, session_id) == (1, {"es": 1})
 
     def test_rollovers_can_be_chained(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        _, token = listen(world, session_id)
+        _, session_id, _ = create_session(world)
+        _, token = join_as_listener(world, session_id)
         for _ in range(3):
             _, reply = roll_over(world, session_id, token, role="listener")
             assert reply["resumed"] is True
             token = reply["resumeToken"]
-        assert counts(world, session_id) == (1, {"es": 1})
+        assert listener_counts(world, session_id) == (1, {"es": 1})
 
     def test_a_repeated_join_invalidates_the_former_token(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        old, first = listen(world, session_id)
+        _, session_id, _ = create_session(world)
+        old, first = join_as_listener(world, session_id)
         second = join(world, old, session_id)["resumeToken"]
 
         assert roll_over(world, session_id, first, role="listener")[1]["resumed"] is False
@@ -113,8 +121,8 @@ class TestListener:
 
 class TestSpeaker:
     def test_the_epoch_rises_without_a_notification(self, world: World) -> None:
-        old, session_id, token = create(world)
-        listener, _ = listen(world, session_id)
+        old, session_id, token = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
 
         new, reply = roll_over(
             world, session_id, token, "alice", "speakers", language="en", role="speaker"
@@ -124,14 +132,14 @@ class TestSpeaker:
 
         assert (reply["resumed"], reply["epoch"], reply["role"]) == (True, 2, "speaker")
         assert [message["type"] for message in world.pushes(listener)] == ["audio"]
-        assert heard(world, listener) == [(2, 5)]
+        assert received_audio(world, listener) == [(2, 5)]
         assert world.session(session_id).speaker_connected
         assert world.timers.set_ == []
         assert world.sender.deleted == []
 
     def test_both_connections_may_send_for_two_seconds(self, world: World) -> None:
-        old, session_id, token = create(world)
-        listener, _ = listen(world, session_id)
+        old, session_id, token = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
         world.send_audio(old, 0)
         new, _ = roll_over(
             world, session_id, token, "alice", "speakers", language="en", role="speaker"
@@ -144,22 +152,22 @@ class TestSpeaker:
         world.send_audio(old, 3)
         world.send_audio(new, 4)
 
-        assert heard(world, listener) == [(1, 0), (1, 1), (2, 2), (2, 4)]
+        assert received_audio(world, listener) == [(1, 0), (1, 1), (2, 2), (2, 4)]
         assert world.pushes(old, "error")[-1]["code"] == "CONNECTION_NOT_FOUND"
 
     def test_displacing_the_new_connection_displaces_the_old_one_too(self, world: World) -> None:
-        old, session_id, token = create(world)
-        listener, _ = listen(world, session_id)
+        old, session_id, token = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
         roll_over(world, session_id, token, "alice", "speakers", language="en", role="speaker")
         join(world, world.connect("alice", "speakers"), session_id, "en", role="speaker")
 
         world.send_audio(old, 1)
 
-        assert heard(world, listener) == []
+        assert received_audio(world, listener) == []
 
     def test_the_old_connection_may_not_send_while_the_new_one_is_away(self, world: World) -> None:
-        old, session_id, token = create(world)
-        listener, _ = listen(world, session_id)
+        old, session_id, token = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
         new, _ = roll_over(
             world, session_id, token, "alice", "speakers", language="en", role="speaker"
         )
@@ -167,18 +175,18 @@ class TestSpeaker:
 
         world.send_audio(old, 1)
 
-        assert heard(world, listener) == []
+        assert received_audio(world, listener) == []
         assert len(world.pushes(listener, "speakerDisconnected")) == 1
 
     def test_the_old_connection_cannot_end_the_session(self, world: World) -> None:
-        old, session_id, token = create(world)
+        old, session_id, token = create_session(world)
         roll_over(world, session_id, token, "alice", "speakers", language="en", role="speaker")
 
         assert world.ask(old, "endSession")["code"] == "CONNECTION_NOT_FOUND"
         assert world.session(session_id).is_active
 
     def test_a_displaced_speakers_token_is_an_ordinary_return(self, world: World) -> None:
-        _, session_id, token = create(world)
+        _, session_id, token = create_session(world)
         join(world, world.connect("alice", "speakers"), session_id, "en", role="speaker")
 
         _, reply = roll_over(
@@ -190,9 +198,9 @@ class TestSpeaker:
 
 class TestInterpreter:
     def test_the_channel_passes_with_the_next_epoch(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        listener, _ = listen(world, session_id)
-        old, token = interpret(world, session_id)
+        _, session_id, _ = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
+        old, token = join_as_interpreter(world, session_id)
         told = len(world.pushes(listener, "channelSourceChanged"))
 
         new, reply = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
@@ -202,14 +210,14 @@ class TestInterpreter:
         world.send_audio(new, 9)
 
         assert (reply["resumed"], reply["epoch"]) == (True, 2)
-        assert heard(world, listener) == [(1, 7), (2, 8), (2, 9)]
+        assert received_audio(world, listener) == [(1, 7), (2, 8), (2, 9)]
         assert len(world.pushes(listener, "channelSourceChanged")) == told
         assert world.session(session_id).interpreted() == {"es": "human"}
 
     def test_the_old_connection_may_send_for_two_seconds(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        listener, _ = listen(world, session_id)
-        old, token = interpret(world, session_id)
+        _, session_id, _ = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
+        old, token = join_as_interpreter(world, session_id)
         roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
 
         world.clock.advance(2_000)
@@ -217,37 +225,41 @@ class TestInterpreter:
         world.clock.advance(1)
         world.send_audio(old, 2)
 
-        assert heard(world, listener) == [(1, 1)]
+        assert received_audio(world, listener) == [(1, 1)]
 
     def test_both_connections_hear_the_floor(self, world: World) -> None:
-        speaker, session_id, _ = create(world)
-        old, token = interpret(world, session_id)
+        speaker, session_id, _ = create_session(world)
+        old, token = join_as_interpreter(world, session_id)
         new, _ = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
 
         world.send_audio(speaker, 0)
 
-        assert heard(world, old) == heard(world, new) == [(1, 0)]
+        assert received_audio(world, old) == received_audio(world, new) == [(1, 0)]
 
     def test_the_old_connection_may_not_send_after_the_new_one_leaves(self, world: World) -> None:
-        _, session_id, _ = create(world)
-        listener, _ = listen(world, session_id)
-        old, token = interpret(world, session_id)
+        _, session_id, _ = create_session(world)
+        listener, _ = join_as_listener(world, session_id)
+        old, token = join_as_interpreter(world, session_id)
         new, _ = roll_over(world, session_id, token, "ines", "interpreters", role="interpreter")
         world.ask(new, "leaveSession")
 
         world.send_audio(old, 1)
 
-        assert heard(world, listener) == []
+        assert received_audio(world, listener) == []
         assert world.session(session_id).interpreted() == {}
 
 
 @pytest.mark.parametrize("role", ["listener", "interpreter"])
 def test_the_sweep_closes_replaced_connections(world: World, role: str) -> None:
-    speaker, session_id, _ = create(world)
+    speaker, session_id, _ = create_session(world)
     who = ("ines", "interpreters") if role == "interpreter" else ()
-    old, token = listen(world, session_id) if role == "listener" else interpret(world, session_id)
+    old, token = (
+        join_as_listener(world, session_id)
+        if role == "listener"
+        else join_as_interpreter(world, session_id)
+    )
     new, _ = roll_over(world, session_id, token, *who, role=role)
-    before = counts(world, session_id)
+    before = listener_counts(world, session_id)
     world.ask(old, "heartbeat")
 
     world.clock.advance(9_000)
@@ -259,6 +271,6 @@ def test_the_sweep_closes_replaced_connections(world: World, role: str) -> None:
     world.send_audio(speaker, 0)
 
     assert world.sender.deleted == [old]
-    assert heard(world, old) == []
-    assert heard(world, new) == [(1, 0)]
-    assert counts(world, session_id) == before
+    assert received_audio(world, old) == []
+    assert received_audio(world, new) == [(1, 0)]
+    assert listener_counts(world, session_id) == before

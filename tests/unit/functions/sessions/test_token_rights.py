@@ -34,11 +34,11 @@ def join(world: World, connection: str, session_id: str, **more: Any) -> Any:
     return world.ask(connection, "joinSession", sessionId=session_id, targetLanguage="es", **more)
 
 
-def heard(world: World, listener: str) -> list[int]:
+def received_seqs(world: World, listener: str) -> list[int]:
     return [message["seq"] for message in world.pushes(listener, "audio")]
 
 
-def refused(world: World, connection: str) -> list[str]:
+def error_codes(world: World, connection: str) -> list[str]:
     return [message["code"] for message in world.pushes(connection, "error")]
 
 
@@ -57,8 +57,8 @@ def test_a_speaker_may_send_until_the_tolerance_is_over(world: World) -> None:
     world.clock.advance(1)
     world.send_audio(speaker, 1)
 
-    assert heard(world, listener) == [0]
-    assert refused(world, speaker) == ["TOKEN_EXPIRED"]
+    assert received_seqs(world, listener) == [0]
+    assert error_codes(world, speaker) == ["TOKEN_EXPIRED"]
     (error,) = world.pushes(speaker, "error")
     assert (error["status"], error["retryable"]) == (401, False)
     assert "authenticate" in error["message"]
@@ -72,7 +72,7 @@ def test_the_time_of_receipt_decides(world: World) -> None:
     world.clock.advance(LIFE_MS + TOLERANCE_MS)
     world.send_audio(speaker, 0, arrived_at=world.clock.now_ms() - 1)
 
-    assert heard(world, listener) == [0]
+    assert received_seqs(world, listener) == [0]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_listener_continues_with_anonymous_rights(world: World) -> None:
     changed = world.ask(listener, "changeLanguage", targetLanguage="fr")
     assert changed["type"] == "languageChanged"
     world.send_audio(speaker, 3)
-    assert heard(world, listener) == [3]
+    assert received_seqs(world, listener) == [3]
     other = {"action": "joinSession", "role": "speaker"}
     assert world.ask(listener, **other, sessionId=session_id, targetLanguage="en")["code"] == (
         "TOKEN_EXPIRED"
@@ -194,9 +194,9 @@ def test_a_renewed_token_lets_the_speaker_continue_without_a_gap(world: World) -
         }
         world.clock.advance(TOLERANCE_MS)  # the cached rights have expired
 
-    assert heard(world, listener) == [0, 1, 2, 3]
+    assert received_seqs(world, listener) == [0, 1, 2, 3]
     assert world.ask(speaker, "pauseBroadcast")["type"] == "broadcastStateChanged"
-    assert refused(world, speaker) == []
+    assert error_codes(world, speaker) == []
 
 
 def test_a_late_renewal_restores_the_rights_immediately(world: World) -> None:
@@ -208,8 +208,8 @@ def test_a_late_renewal_restores_the_rights_immediately(world: World) -> None:
     assert renew(world, speaker, "alice", "speakers")["type"] == "authenticated"
     world.send_audio(speaker, 1)
 
-    assert heard(world, listener) == [1]
-    assert refused(world, speaker) == ["TOKEN_EXPIRED"]
+    assert received_seqs(world, listener) == [1]
+    assert error_codes(world, speaker) == ["TOKEN_EXPIRED"]
 
 
 def test_a_renewed_token_expires_as_well(world: World) -> None:

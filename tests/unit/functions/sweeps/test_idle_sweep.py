@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.world import World
-from tests.unit.functions.idleness import IDLE_MS, idle, known
+from tests.unit.functions.idleness import IDLE_MS, is_known, pass_idle_time
 
 
 @pytest.fixture
@@ -21,12 +21,12 @@ class TestSweep:
     ) -> None:
         silent = world.listener(session_id)
         speaking = world.listener(session_id)
-        idle(world, "c1", speaking)
+        pass_idle_time(world, "c1", speaking)
 
         world.sweep()
 
         assert world.sender.deleted == [silent]
-        assert known(world, speaking)
+        assert is_known(world, speaking)
 
     def test_nothing_is_closed_a_millisecond_too_early(self, world: World, session_id: str) -> None:
         world.listener(session_id)
@@ -51,7 +51,7 @@ class TestSweep:
         self, world: World, session_id: str
     ) -> None:
         listener = world.listener(session_id)
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
         world.sender.failing.add(listener)
 
         world.sweep()
@@ -65,13 +65,13 @@ class TestSweep:
         listeners = [world.listener(session_id) for _ in range(20)]
         # More than one batch.
         others = [world.connect() for _ in range(100)]
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
         world.sender.failing.update(listeners[::10])
         world.sender.gone.update(listeners[1::10])
 
         world.sweep()
 
-        left = {connection for connection in (*listeners, *others) if known(world, connection)}
+        left = {connection for connection in (*listeners, *others) if is_known(world, connection)}
         assert left == set(listeners[::10])
         assert world.session(session_id).listener_count == len(left)
 
@@ -79,7 +79,7 @@ class TestSweep:
         world.listener(session_id)
         world.interpreter(session_id)
         broken = world.listener(session_id)
-        idle(world, "c1")
+        pass_idle_time(world, "c1")
         world.sender.failing.add(broken)
 
         world.sweep()
@@ -94,7 +94,7 @@ class TestSweep:
 
     def test_an_idle_speaker_enters_the_grace_period(self, world: World, session_id: str) -> None:
         listener = world.listener(session_id)
-        idle(world, listener)
+        pass_idle_time(world, listener)
 
         world.sweep()
 
@@ -105,7 +105,7 @@ class TestSweep:
     def test_an_idle_interpreter_releases_the_language(self, world: World, session_id: str) -> None:
         world.interpreter(session_id, "es")
         listener = world.listener(session_id, "es")
-        idle(world, "c1", listener)
+        pass_idle_time(world, "c1", listener)
 
         world.sweep()
 

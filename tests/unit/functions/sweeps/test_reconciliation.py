@@ -22,7 +22,7 @@ def session_id(world: World) -> str:
     return made
 
 
-def counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+def listener_counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
     session = world.session(session_id)
     return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
 
@@ -40,11 +40,11 @@ def test_drift_found_by_two_checks_a_minute_apart_is_corrected(
     world.sessions.count_in(session_id, "fr")
 
     world.reconcile()
-    assert counts(world, session_id) == (2, {"es": 1, "fr": 1})
+    assert listener_counts(world, session_id) == (2, {"es": 1, "fr": 1})
     world.clock.advance(60_000)
     world.reconcile()
 
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
     assert world.telemetry.counts["CountersCorrected"] == 1
 
 
@@ -56,7 +56,7 @@ def test_counters_that_are_too_low_are_raised(world: World, session_id: str) -> 
 
     check_twice(world)
 
-    assert counts(world, session_id) == (3, {"es": 3})
+    assert listener_counts(world, session_id) == (3, {"es": 3})
 
 
 def test_the_total_alone_may_drift(world: World, session_id: str) -> None:
@@ -70,7 +70,7 @@ def test_the_total_alone_may_drift(world: World, session_id: str) -> None:
 
     check_twice(world)
 
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_checks_less_than_a_minute_apart_change_nothing(world: World, session_id: str) -> None:
@@ -78,7 +78,7 @@ def test_checks_less_than_a_minute_apart_change_nothing(world: World, session_id
 
     check_twice(world, apart_ms=59_999)
 
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_changing_drift_is_not_corrected(world: World, session_id: str) -> None:
@@ -87,12 +87,12 @@ def test_changing_drift_is_not_corrected(world: World, session_id: str) -> None:
     world.clock.advance(60_000)
     world.sessions.count_in(session_id, "fr")
     world.reconcile()
-    assert counts(world, session_id) == (2, {"es": 1, "fr": 1})
+    assert listener_counts(world, session_id) == (2, {"es": 1, "fr": 1})
 
     world.clock.advance(60_000)
     world.reconcile()
 
-    assert counts(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_drift_that_disappears_is_forgotten(world: World, session_id: str) -> None:
@@ -105,7 +105,7 @@ def test_drift_that_disappears_is_forgotten(world: World, session_id: str) -> No
     world.clock.advance(60_000)
     world.reconcile()
 
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_drift_is_corrected_once(world: World, session_id: str) -> None:
@@ -115,7 +115,7 @@ def test_drift_is_corrected_once(world: World, session_id: str) -> None:
 
     check_twice(world)
 
-    assert counts(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_replaced_connections_are_not_counted(world: World, session_id: str) -> None:
@@ -133,7 +133,7 @@ def test_replaced_connections_are_not_counted(world: World, session_id: str) -> 
 
     check_twice(world)
 
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})
 
 
 def test_an_ended_session_is_left_as_it_is(world: World, session_id: str) -> None:
@@ -142,4 +142,4 @@ def test_an_ended_session_is_left_as_it_is(world: World, session_id: str) -> Non
 
     check_twice(world)
 
-    assert counts(world, session_id) == (1, {"es": 1})
+    assert listener_counts(world, session_id) == (1, {"es": 1})

@@ -32,7 +32,7 @@ def leases(world: World) -> Iterator[RaceProxy]:
     leases.assert_no_hooks_left()
 
 
-def truth(world: World, session_id: str) -> tuple[int, dict[str, int]]:
+def listener_counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
     session = world.session(session_id)
     return session.listener_count, {k: v for k, v in session.language_counts.items() if v}
 
@@ -45,7 +45,7 @@ def test_listener_vanishes_while_joining(world: World, sessions: RaceProxy) -> N
     reply = world.ask(listener, "joinSession", sessionId=session_id, targetLanguage="es")
 
     assert reply["code"] == "CONNECTION_NOT_FOUND"
-    assert truth(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_listener_joins_two_sessions_at_once(world: World, sessions: RaceProxy) -> None:
@@ -59,8 +59,8 @@ def test_listener_joins_two_sessions_at_once(world: World, sessions: RaceProxy) 
     reply = world.ask(listener, "joinSession", sessionId=first, targetLanguage="es")
 
     assert reply["code"] == "ALREADY_IN_SESSION"
-    assert truth(world, first) == (0, {})
-    assert truth(world, second) == (1, {"fr": 1})
+    assert listener_counts(world, first) == (0, {})
+    assert listener_counts(world, second) == (1, {"fr": 1})
 
 
 def test_session_ends_while_a_listener_joins(world: World, sessions: RaceProxy) -> None:
@@ -70,7 +70,7 @@ def test_session_ends_while_a_listener_joins(world: World, sessions: RaceProxy) 
     reply = world.ask(world.connect(), "joinSession", sessionId=session_id, targetLanguage="es")
 
     assert reply["code"] == "SESSION_ENDED"
-    assert truth(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_interpreter_vanishes_while_joining(world: World, leases: RaceProxy) -> None:
@@ -136,7 +136,7 @@ def test_listener_leaves_while_changing_language(world: World, sessions: RacePro
     reply = world.ask(listener, "changeLanguage", targetLanguage="fr")
 
     assert reply["code"] == "CONNECTION_NOT_FOUND"
-    assert truth(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_listener_vanishes_between_seat_and_counters(world: World, sessions: RaceProxy) -> None:
@@ -146,7 +146,7 @@ def test_listener_vanishes_between_seat_and_counters(world: World, sessions: Rac
 
     world.ask(listener, "changeLanguage", targetLanguage="fr")
 
-    assert truth(world, session_id) == (0, {})
+    assert listener_counts(world, session_id) == (0, {})
 
 
 def test_two_concurrent_language_changes(world: World, sessions: RaceProxy) -> None:
@@ -159,7 +159,7 @@ def test_two_concurrent_language_changes(world: World, sessions: RaceProxy) -> N
     reply = world.ask(listener, "changeLanguage", targetLanguage="fr")
 
     assert reply["targetLanguage"] == "fr"
-    assert truth(world, session_id) == (1, {"fr": 1})
+    assert listener_counts(world, session_id) == (1, {"fr": 1})
 
 
 def test_owner_returns_twice_concurrently(world: World, sessions: RaceProxy) -> None:
