@@ -36,7 +36,7 @@ async def test_a_premium_session_uses_neural_voices(aws_stack: AwsStack) -> None
 
 
 async def test_listeners_return_to_the_floor_when_aws_denies_access(aws_stack: AwsStack) -> None:
-    aws_stack.aws.stream_trouble(*[Refused("AccessDeniedException", 403)] * 50)
+    aws_stack.aws.inject_stream(*[Refused("AccessDeniedException", 403)] * 50)
     try:
         async with (
             aws_stack.stage.session(interpretation=INTERPRETATION, audioFormat=FORMAT) as (
@@ -50,7 +50,7 @@ async def test_listeners_return_to_the_floor_when_aws_denies_access(aws_stack: A
             async with talking(speaker):
                 heard = await listener.expect("audio")
     finally:
-        aws_stack.aws.forget_troubles()
+        aws_stack.aws.clear_faults()
 
     assert (came["from"], came["to"]) == ("floor", "machine")
     assert (left["from"], left["to"]) == ("machine", "floor")

@@ -9,7 +9,7 @@ from shared.models.interpretation import RequestedInterpretation
 from shared.protocol.messages import SessionCreated
 from tests.e2e.interpretation.conftest import AwsStack
 from tests.e2e.support.stage import joined
-from tests.helpers.aws_speech import SENTENCES, floor_of
+from tests.helpers.aws_speech import SENTENCES, floor_pcm
 from tests.helpers.wire import Message
 
 SPOKEN = SENTENCES[:2]
@@ -31,7 +31,7 @@ async def test_listeners_hear_and_read_spanish(aws_stack: AwsStack) -> None:
         await speak(
             speaker,
             "en",
-            lambda audio_format: Recording(floor_of(SPOKEN), audio_format),
+            lambda audio_format: Recording(floor_pcm(SPOKEN), audio_format),
             quality_tier="premium",
             interpretation=RequestedInterpretation(engine="aws", languages=["es"]),
             on_created=heard,

@@ -16,18 +16,26 @@ from interpreter.machine.report import Hooks, News, RecognitionSwitched
 from shared.protocol.messages import SessionCreated
 from tests.e2e.support.flows import Happenings, background
 from tests.e2e.support.stage import Stage, joined
-from tests.helpers.aws_speech import SENTENCES, AwsSpeech, Dropped, floor_of, session_of
+from tests.helpers.aws_speech import (
+    SENTENCES,
+    AwsSpeech,
+    ConnectionDropped,
+    boto_session,
+    floor_pcm,
+)
+from tests.helpers.aws_speech.faults import StreamFault
 from tests.helpers.aws_speech.services import spoken
-from tests.helpers.aws_speech.troubles import StreamTrouble
 from tests.helpers.wire import Message, Wire
 
 SPANISH = ("Uno, dos, tres, cuatro, cinco.", "Nos falta tiempo.")
 TABLE = {("es", said): spanish for said, spanish in zip(SENTENCES, SPANISH, strict=False)}
 
 
-@pytest.mark.parametrize("troubles", [(), (Dropped(900), Dropped(600))], ids=["well", "broken"])
+@pytest.mark.parametrize(
+    "faults", [(), (ConnectionDropped(900), ConnectionDropped(600))], ids=["well", "broken"]
+)
 async def test_speech_is_heard_and_read_in_spanish(
-    stage: Stage, troubles: tuple[StreamTrouble, ...]
+    stage: Stage, faults: tuple[StreamFault, ...]
 ) -> None:
     url = stage.endpoints.websocket_url
     token = stage.token("ines", "interpreters")
@@ -38,8 +46,8 @@ async def test_speech_is_heard_and_read_in_spanish(
             happened.add("listens")
 
     with AwsSpeech(table=TABLE) as aws:
-        aws.stream_trouble(*troubles)
-        engine = AwsEngine(session=session_of(), endpoints=aws.endpoints)
+        aws.inject_stream(*faults)
+        engine = AwsEngine(session=boto_session(), endpoints=aws.endpoints)
         async with (
             background() as start,
             stage.connection() as listener,
@@ -63,7 +71,7 @@ async def test_speech_is_heard_and_read_in_spanish(
             await speak(
                 speaker,
                 "en",
-                lambda audio_format: Recording(floor_of(SENTENCES[:2]), audio_format),
+                lambda audio_format: Recording(floor_pcm(SENTENCES[:2]), audio_format),
                 on_created=interpret,
                 end=False,
             )
@@ -78,7 +86,7 @@ async def test_speech_is_heard_and_read_in_spanish(
     renders = first["renders"]
     # Five words of 250 ms, from wherever the speaker began.
     assert renders["endTimestamp"] - renders["timestamp"] == pytest.approx(1_250, abs=40)
-    assert len(aws.streams) > len(troubles)
+    assert len(aws.streams) > len(faults)
 
 
 async def final_caption(listener: Wire) -> Message:

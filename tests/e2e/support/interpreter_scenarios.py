@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.support.grant_scenarios import INVOKE, UPDATE, RunningStack, Scenario, eventually
 from tests.e2e.support.talking import talking
-from tests.helpers.aws_speech import SENTENCES, floor_of
+from tests.helpers.aws_speech import SENTENCES, floor_pcm
 from tests.helpers.wire import Wire
 
 # The interpreter's runs in the scenarios' stack, so short that successions come soon.
@@ -59,7 +59,7 @@ async def missing_machine_is_started_by_the_sweep(stack: RunningStack) -> None:
 
 async def aws_interprets(stack: RunningStack) -> None:
     """Speech is translated and spoken, by the local server in the services' place."""
-    sound = floor_of(SENTENCES[:2])
+    sound = floor_pcm(SENTENCES[:2])
     interpretation = {"engine": "aws", "languages": ["es"]}
     async with (
         stack.stage.session(interpretation=interpretation, audioFormat={}) as (

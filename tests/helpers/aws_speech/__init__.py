@@ -1,42 +1,42 @@
-"""Amazon Transcribe's streams, Amazon Translate and Amazon Polly, as one server on 127.0.0.1."""
+"""Fake server of Amazon Transcribe streams, Amazon Translate and Amazon Polly on 127.0.0.1."""
 
-from tests.helpers.aws_speech.hearing import SENTENCES, floor_of, loud, silent
+from tests.helpers.aws_speech.faults import (
+    ConnectionDropped,
+    ExceptionSent,
+    InvalidMessage,
+    NeverCloses,
+    NoResults,
+    Refused,
+    Stalled,
+    Truncated,
+)
 from tests.helpers.aws_speech.server import (
     CREDENTIALS,
     REGION,
     AwsSpeech,
     Served,
-    session_of,
+    boto_session,
 )
+from tests.helpers.aws_speech.speech_detection import SENTENCES, floor_pcm, loud, silent
 from tests.helpers.aws_speech.streams import Stream
-from tests.helpers.aws_speech.troubles import (
-    Cut,
-    Deaf,
-    Dropped,
-    Garbage,
-    Never,
-    Refused,
-    Stalled,
-    Thrown,
-)
 
 __all__ = [
     "CREDENTIALS",
     "REGION",
     "SENTENCES",
     "AwsSpeech",
-    "Cut",
-    "Deaf",
-    "Dropped",
-    "Garbage",
-    "Never",
+    "ConnectionDropped",
+    "ExceptionSent",
+    "InvalidMessage",
+    "NeverCloses",
+    "NoResults",
     "Refused",
     "Served",
     "Stalled",
     "Stream",
-    "Thrown",
-    "floor_of",
+    "Truncated",
+    "boto_session",
+    "floor_pcm",
     "loud",
-    "session_of",
     "silent",
 ]

@@ -1,4 +1,4 @@
-"""Just enough HTTP/1.1 for boto3."""
+"""Minimal HTTP/1.1 for boto3."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Request:
-    """A request; its headers' names are small."""
+    """A request; header names are in lower case."""
 
     method: str
     target: str
@@ -19,7 +19,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer."""
+    """A response."""
 
     status: int
     body: bytes
@@ -27,7 +27,7 @@ class Response:
 
 
 async def read(reader: asyncio.StreamReader) -> Request:
-    """The next request of a connection. Raises IncompleteReadError at its end."""
+    """Read the next request. Raises IncompleteReadError at the end of the connection."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.split("\r\n")
     method, target, _ = first.split(" ")
@@ -39,8 +39,8 @@ async def read(reader: asyncio.StreamReader) -> Request:
     return Request(method, target, headers, body)
 
 
-def written(response: Response) -> bytes:
-    """The answer as it goes over the connection."""
+def encode(response: Response) -> bytes:
+    """Encode a response."""
     headers = {**response.headers, "Content-Length": str(len(response.body))}
     lines = [f"HTTP/1.1 {response.status} Scripted"]
     lines += [f"{name}: {value}" for name, value in headers.items()]

@@ -1,4 +1,4 @@
-"""The three services as one server, in a thread of its own."""
+"""Server of the three services, in its own thread."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from websockets.http11 import Response as HandshakeResponse
 
 from interpreter.engines.aws.endpoints import Endpoints
 from tests.helpers.aws_speech import http, services
-from tests.helpers.aws_speech.hearing import SENTENCES, Ears, Script
-from tests.helpers.aws_speech.signed import header_fault, query_fault
-from tests.helpers.aws_speech.streams import Stream, serve_stream
-from tests.helpers.aws_speech.troubles import (
-    Cut,
-    HttpTrouble,
+from tests.helpers.aws_speech.faults import (
+    HttpFault,
     Refused,
     Stalled,
-    StreamTrouble,
+    StreamFault,
+    Truncated,
 )
+from tests.helpers.aws_speech.signatures import header_error, query_error
+from tests.helpers.aws_speech.speech_detection import SENTENCES, Script, SpeechDetector
+from tests.helpers.aws_speech.streams import Stream, serve_stream
 
 T = TypeVar("T")
 _wire_log = logging.getLogger("tests.aws_speech.wire")
@@ -47,8 +47,8 @@ _FORBIDDEN = 403
 
 
 @cache
-def session_of(credentials: ReadOnlyCredentials = CREDENTIALS) -> boto3.Session:
-    """Whoever has those credentials, in the server's Region."""
+def boto_session(credentials: ReadOnlyCredentials = CREDENTIALS) -> boto3.Session:
+    """A boto3 session with the credentials, in the server's Region."""
     return boto3.Session(
         credentials.access_key, credentials.secret_key, credentials.token, region_name=REGION
     )
@@ -56,7 +56,7 @@ def session_of(credentials: ReadOnlyCredentials = CREDENTIALS) -> boto3.Session:
 
 @dataclass(frozen=True)
 class Served:
-    """A request of Translate or Polly that was answered well."""
+    """A successful request of Translate or Polly."""
 
     service: Service
     members: dict[str, Any]
@@ -64,12 +64,12 @@ class Served:
 
 @dataclass
 class AwsSpeech:
-    """Serves while its block lasts.
+    """Serves for the duration of its block.
 
-    `sentences` are what Transcribe hears, by their numbers (see `loud`); `table` what Translate
-    makes of (target code, text), which it otherwise only marks. With `neural` false there are none
-    of those voices, as in some Regions; `unknown_pairs` are language pairs that are refused.
-    Without `credentials` it does not ask who signed.
+    `sentences` are the texts Transcribe recognises, by number (see `loud`). `table` holds
+    translations by (target code, text); other texts are only prefixed. With `neural` false there
+    are no neural voices, as in some Regions. `unknown_pairs` are language pairs to refuse. Without
+    `credentials`, signatures are not checked.
     """
 
     sentences: Sequence[str] = SENTENCES
@@ -83,8 +83,8 @@ class AwsSpeech:
 
     def __post_init__(self) -> None:
         self._script = Script(self.sentences)
-        self._troubles: dict[Service, deque[HttpTrouble]] = {"translate": deque(), "polly": deque()}
-        self._stream_troubles: deque[StreamTrouble | None] = deque()
+        self._faults: dict[Service, deque[HttpFault]] = {"translate": deque(), "polly": deque()}
+        self._stream_faults: deque[StreamFault | None] = deque()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -102,13 +102,13 @@ class AwsSpeech:
 
     @property
     def endpoints(self) -> Endpoints:
-        """Where the services are."""
+        """Endpoints of the services."""
         url = f"http://127.0.0.1:{self._http_port}"
         return Endpoints(f"ws://127.0.0.1:{self._stream_port}", url, url)
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which a process finds the services, and may use them."""
+        """Environment variables with the endpoints and credentials."""
         return {
             "AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING": f"ws://127.0.0.1:{self._stream_port}",
             "AWS_ENDPOINT_URL_TRANSLATE": f"http://127.0.0.1:{self._http_port}",
@@ -117,24 +117,24 @@ class AwsSpeech:
             **dict(zip(_KEY_SETTINGS, _KEYS, strict=True)),
         }
 
-    def trouble(self, service: Service, *troubles: HttpTrouble) -> None:
-        """The next requests of a service go wrong, one after the other."""
-        self._troubles[service].extend(troubles)
+    def inject(self, service: Service, *faults: HttpFault) -> None:
+        """Inject faults into the next requests of a service, one fault per request."""
+        self._faults[service].extend(faults)
 
-    def stream_trouble(self, *troubles: StreamTrouble | None) -> None:
-        """The next streams go wrong; None for one that goes well."""
-        self._stream_troubles.extend(troubles)
+    def inject_stream(self, *faults: StreamFault | None) -> None:
+        """Inject faults into the next streams, one per stream; None for no fault."""
+        self._stream_faults.extend(faults)
 
-    def forget_troubles(self) -> None:
-        """From now on all goes well."""
-        self._stream_troubles.clear()
-        for troubles in self._troubles.values():
-            troubles.clear()
+    def clear_faults(self) -> None:
+        """Remove all pending faults."""
+        self._stream_faults.clear()
+        for faults in self._faults.values():
+            faults.clear()
 
     async def until(self, happened: Callable[[], bool]) -> None:
-        """Wait for something that shows in `streams` or `served`."""
+        """Wait for a condition on `streams` or `served`."""
         if not await asyncio.to_thread(self._wait_for, happened):
-            raise AssertionError("it did not happen")
+            raise AssertionError("the condition did not become true in time")
 
     def _wait_for(self, happened: Callable[[], bool]) -> bool:
         with self._changed:
@@ -175,35 +175,35 @@ class AwsSpeech:
     async def _shake_hands(
         self, connection: ServerConnection, request: Handshake
     ) -> HandshakeResponse | None:
-        """An upgrade, unless something is wrong with it or it shall go wrong."""
-        trouble = self._stream_troubles[0] if self._stream_troubles else None
-        if isinstance(trouble, Refused | Stalled):
-            self._stream_troubles.popleft()
-        if isinstance(trouble, Stalled):
+        """Accept the upgrade, unless it is invalid or has an injected fault."""
+        fault = self._stream_faults[0] if self._stream_faults else None
+        if isinstance(fault, Refused | Stalled):
+            self._stream_faults.popleft()
+        if isinstance(fault, Stalled):
             await self._loop.create_future()
-        fault = self.credentials and query_fault(
+        code = self.credentials and query_error(
             self.credentials, REGION, "transcribe", request.headers["Host"], request.path
         )
-        if fault:
-            trouble = Refused(fault, _FORBIDDEN)
+        if code:
+            fault = Refused(code, _FORBIDDEN)
         elif urlsplit(request.path).path != STREAM_PATH:
-            trouble = Refused("UnknownOperationException", 404)
-        if not isinstance(trouble, Refused):
+            fault = Refused("UnknownOperationException", 404)
+        if not isinstance(fault, Refused):
             return None
-        response = connection.respond(trouble.status or _FORBIDDEN, '{"Message":"No."}')
-        if trouble.code:
-            response.headers["x-amzn-ErrorType"] = f"{trouble.code}:http://internal.amazon.com/"
+        response = connection.respond(fault.status or _FORBIDDEN, '{"Message":"No."}')
+        if fault.code:
+            response.headers["x-amzn-ErrorType"] = f"{fault.code}:http://internal.amazon.com/"
         return response
 
     async def _serve_stream(self, socket: ServerConnection) -> None:
         assert socket.request is not None
-        trouble = self._stream_troubles.popleft() if self._stream_troubles else None
+        fault = self._stream_faults.popleft() if self._stream_faults else None
         query = urlsplit(socket.request.path).query
         stream = Stream({k: v for k, v in parse_qsl(query) if not k.startswith("X-Amz-")})
         self.streams.append(stream)
-        ears = Ears(stream.sample_rate, self._script)
+        detector = SpeechDetector(stream.sample_rate, self._script)
         await serve_stream(
-            socket, stream, ears, trouble, idle_seconds=self.idle_seconds, changed=self._notify
+            socket, stream, detector, fault, idle_seconds=self.idle_seconds, changed=self._notify
         )
 
     async def _serve_http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -212,11 +212,11 @@ class AwsSpeech:
                 request = await http.read(reader)
                 polly = request.target == services.SPEECH_PATH
                 service: Service = "polly" if polly else "translate"
-                trouble = self._troubles[service].popleft() if self._troubles[service] else None
-                if isinstance(trouble, Stalled):
+                fault = self._faults[service].popleft() if self._faults[service] else None
+                if isinstance(fault, Stalled):
                     await self._loop.create_future()
-                response = http.written(self._answer(service, request, trouble))
-                if isinstance(trouble, Cut):
+                response = http.encode(self._answer(service, request, fault))
+                if isinstance(fault, Truncated):
                     writer.write(response[: len(response) - len(response) // 3])
                     await writer.drain()
                     return
@@ -228,13 +228,13 @@ class AwsSpeech:
             writer.close()
 
     def _answer(
-        self, service: Service, request: http.Request, trouble: HttpTrouble | None
+        self, service: Service, request: http.Request, fault: HttpFault | None
     ) -> http.Response:
         status = None
         try:
-            if isinstance(trouble, Refused):
-                status = trouble.status
-                raise services.RefusedRequestError(trouble.code, "No.")  # noqa: TRY301
+            if isinstance(fault, Refused):
+                status = fault.status
+                raise services.RefusedRequestError(fault.code, "No.")  # noqa: TRY301
             self._check(service, request)
             members = services.parsed(service, request.body)
             answer = self._translate(members) if service == "translate" else self._speak(members)
@@ -250,11 +250,11 @@ class AwsSpeech:
         return answer
 
     def _check(self, service: Service, request: http.Request) -> None:
-        """Raises RefusedRequestError for a request that is not the service's, or badly signed."""
+        """Raise RefusedRequestError for an unknown operation or a wrong signature."""
         parts = (request.method, request.target, request.headers, request.body)
-        fault = self.credentials and header_fault(self.credentials, REGION, service, parts)
-        if fault:
-            raise services.RefusedRequestError(fault, "The signature is wrong.")
+        code = self.credentials and header_error(self.credentials, REGION, service, parts)
+        if code:
+            raise services.RefusedRequestError(code, "The signature is wrong.")
         target = request.headers.get("x-amz-target")
         if request.method != "POST" or (
             service == "translate" and (request.target, target) != ("/", services.TRANSLATE_TARGET)

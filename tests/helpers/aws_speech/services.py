@@ -1,4 +1,4 @@
-"""What Translate and Polly answer, checked against botocore's models of them."""
+"""Responses of Translate and Polly, checked against botocore's service models."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tests.helpers.aws_speech.tones import tone
 
 TRANSLATE_TARGET = "AWSShineFrontendService_20170701.TranslateText"
 SPEECH_PATH = "/v1/speech"
-#: How long a character is spoken at the voice's own speed.
+#: Duration of a character at normal speed.
 CHARACTER_MS = 60
 _OPERATIONS = {"translate": "TranslateText", "polly": "SynthesizeSpeech"}
 
 
 class RefusedRequestError(Exception):
-    """The service says no, with that error code."""
+    """The service refuses the request with an error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -31,13 +31,13 @@ class RefusedRequestError(Exception):
 
 @cache
 def operation(service: str) -> OperationModel:
-    """botocore's model of the one operation that a service has here."""
+    """botocore's model of the service's only operation here."""
     model = botocore.session.get_session().get_service_model(service)
     return model.operation_model(_OPERATIONS[service])
 
 
 def status_of(service: str, code: str) -> int:
-    """The HTTP status of an error; 400 for those that all services have."""
+    """HTTP status of an error code; 400 for common errors."""
     for shape in operation(service).error_shapes:
         if shape.name == code:
             return int(shape.metadata["error"]["httpStatusCode"])
@@ -45,7 +45,7 @@ def status_of(service: str, code: str) -> int:
 
 
 def parsed(service: str, body: bytes) -> dict[str, Any]:
-    """The request's members. Raises RefusedRequestError for what the model does not have."""
+    """Parse a request body. Raises RefusedRequestError for members the model does not have."""
     try:
         members = json.loads(body)
     except ValueError:
@@ -66,7 +66,7 @@ def parsed(service: str, body: bytes) -> dict[str, Any]:
 
 
 def translated(members: Mapping[str, Any], table: Mapping[tuple[str, str], str]) -> dict[str, str]:
-    """TranslateText: by the table of (target code, text), or else marked with the target."""
+    """TranslateText: look up (target code, text) in the table, or prefix the target."""
     text, target = members["Text"], members["TargetLanguageCode"]
     if not text:
         raise RefusedRequestError("ValidationException", "Text is empty")
@@ -80,22 +80,22 @@ def translated(members: Mapping[str, Any], table: Mapping[tuple[str, str], str])
 
 
 def spoken(members: Mapping[str, Any]) -> tuple[bytes, int]:
-    """SynthesizeSpeech: a tone, so long as the text is; and how many characters are billed."""
+    """SynthesizeSpeech: a tone as long as the text, and the number of billed characters."""
     text, speed = members["Text"], 1.0
     if members["OutputFormat"] != "pcm" or members.get("SampleRate") not in {"8000", "16000"}:
-        raise RefusedRequestError("InvalidSampleRateException", "pcm is of 8000 or 16000 Hz")
+        raise RefusedRequestError("InvalidSampleRateException", "pcm must be 8000 or 16000 Hz")
     if len(text) > 6_000:
         raise RefusedRequestError("TextLengthExceededException", "more than 6 000 characters")
     if members.get("TextType") == "ssml":
         text, speed = _read_ssml(text)
     if len(text) > 3_000:
-        raise RefusedRequestError("TextLengthExceededException", "more than 3 000 are billed")
+        raise RefusedRequestError("TextLengthExceededException", "more than 3 000 billed")
     duration_ms = len(text) * CHARACTER_MS / speed
     return tone(duration_ms, int(members["SampleRate"]), hertz=440, peak=8_000), len(text)
 
 
 def _read_ssml(ssml: str) -> tuple[str, float]:
-    """The text of SSML, and its speed. Raises RefusedRequestError."""
+    """Parse SSML into its text and speed. Raises RefusedRequestError."""
     try:
         root = ElementTree.fromstring(ssml)
     except (ElementTree.ParseError, ValueError):

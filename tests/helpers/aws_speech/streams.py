@@ -1,4 +1,4 @@
-"""Transcribe's side of a WebSocket."""
+"""Transcribe's side of a stream."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from interpreter.engines.aws.event_stream import encode
-from tests.helpers.aws_speech.hearing import Ears, Result
-from tests.helpers.aws_speech.troubles import (
-    Deaf,
-    Dropped,
-    Garbage,
-    Never,
-    StreamTrouble,
-    Thrown,
+from tests.helpers.aws_speech.faults import (
+    ConnectionDropped,
+    ExceptionSent,
+    InvalidMessage,
+    NeverCloses,
+    NoResults,
+    StreamFault,
 )
+from tests.helpers.aws_speech.speech_detection import Result, SpeechDetector
 
-MOST_AUDIO_BYTES = 32 * 1024
+MAX_AUDIO_BYTES = 32 * 1024
 _AUDIO_HEADERS = {
     ":content-type": "application/octet-stream",
     ":event-type": "AudioEvent",
@@ -33,7 +33,7 @@ _AUDIO_HEADERS = {
 
 @dataclass
 class Stream:
-    """A stream as it came in: what was asked for, and the sound that came."""
+    """A received stream: its parameters and audio."""
 
     parameters: dict[str, str]
     pcm: bytearray = field(default_factory=bytearray)
@@ -42,17 +42,17 @@ class Stream:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """Sample rate in Hz."""
         return int(self.parameters["sample-rate"])
 
     @property
     def heard_ms(self) -> float:
-        """How much sound came."""
+        """Duration of the received audio."""
         return len(self.pcm) / 2 / self.sample_rate * 1000
 
 
-class ThrownError(Exception):
-    """An exception of the service, and the end of the stream."""
+class StreamExceptionError(Exception):
+    """An exception frame to send, which ends the stream."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -62,34 +62,34 @@ class ThrownError(Exception):
 async def serve_stream(
     socket: ServerConnection,
     stream: Stream,
-    ears: Ears,
-    trouble: StreamTrouble | None,
+    detector: SpeechDetector,
+    fault: StreamFault | None,
     *,
     idle_seconds: float,
     changed: Callable[[], None],
 ) -> None:
-    """Hear a stream to its end."""
+    """Serve a stream to its end."""
     try:
-        async for pcm in _sound(socket, idle_seconds):
+        async for pcm in _receive_audio(socket, idle_seconds):
             stream.pcm += pcm
             changed()
-            if isinstance(trouble, Thrown) and stream.heard_ms >= trouble.after_ms:
-                raise ThrownError(trouble.code, trouble.message)  # noqa: TRY301
-            if isinstance(trouble, Dropped) and stream.heard_ms >= trouble.after_ms:
+            if isinstance(fault, ExceptionSent) and stream.heard_ms >= fault.after_ms:
+                raise StreamExceptionError(fault.code, fault.message)  # noqa: TRY301
+            if isinstance(fault, ConnectionDropped) and stream.heard_ms >= fault.after_ms:
                 socket.transport.abort()
                 return
-            if isinstance(trouble, Garbage) and stream.heard_ms >= trouble.after_ms:
-                await socket.send(trouble.message)
+            if isinstance(fault, InvalidMessage) and stream.heard_ms >= fault.after_ms:
+                await socket.send(fault.message)
                 await socket.wait_closed()
                 return
-            if not isinstance(trouble, Deaf):
-                await _say(socket, ears.hear(pcm))
+            if not isinstance(fault, NoResults):
+                await _send_results(socket, detector.hear(pcm))
         stream.ended = True
         changed()
-        await _say(socket, ears.finish())
-        if isinstance(trouble, Never):
+        await _send_results(socket, detector.finish())
+        if isinstance(fault, NeverCloses):
             await socket.wait_closed()
-    except ThrownError as thrown:
+    except StreamExceptionError as thrown:
         await socket.send(_exception(thrown))
     except ConnectionClosed:
         pass
@@ -98,14 +98,14 @@ async def serve_stream(
         changed()
 
 
-async def _sound(socket: ServerConnection, idle_seconds: float) -> AsyncIterator[bytes]:
-    """What the audio events hold, until the empty one. Raises ThrownError."""
+async def _receive_audio(socket: ServerConnection, idle_seconds: float) -> AsyncIterator[bytes]:
+    """Audio of the events, until the empty one. Raises StreamExceptionError."""
     while True:
         try:
             async with asyncio.timeout(idle_seconds):
                 message = await socket.recv()
         except TimeoutError:
-            raise ThrownError(
+            raise StreamExceptionError(
                 "BadRequestException",
                 "Your request timed out because no new audio was received for 15 seconds.",
             ) from None
@@ -114,16 +114,16 @@ async def _sound(socket: ServerConnection, idle_seconds: float) -> AsyncIterator
         frames = list(buffer)
         headers: list[Any] = [frame.headers for frame in frames]
         if headers != [_AUDIO_HEADERS]:
-            raise ThrownError("BadRequestException", "That is no audio event.")
+            raise StreamExceptionError("BadRequestException", "Not an audio event.")
         pcm = frames[0].payload
-        if len(pcm) > MOST_AUDIO_BYTES:
-            raise ThrownError("BadRequestException", "The audio chunk is too long.")
+        if len(pcm) > MAX_AUDIO_BYTES:
+            raise StreamExceptionError("BadRequestException", "The audio chunk is too long.")
         if not pcm:
             return
         yield pcm
 
 
-async def _say(socket: ServerConnection, results: Iterable[Result]) -> None:
+async def _send_results(socket: ServerConnection, results: Iterable[Result]) -> None:
     for result in results:
         await socket.send(
             encode(
@@ -137,7 +137,7 @@ async def _say(socket: ServerConnection, results: Iterable[Result]) -> None:
         )
 
 
-def _exception(thrown: ThrownError) -> bytes:
+def _exception(thrown: StreamExceptionError) -> bytes:
     return encode(
         {
             ":content-type": "application/json",

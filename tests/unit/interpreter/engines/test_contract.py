@@ -8,13 +8,13 @@ import pytest
 
 from interpreter.engine import Engine
 from interpreter.engines.scripted import ScriptedEngine
-from tests.helpers.aws_speech import AwsSpeech, floor_of
+from tests.helpers.aws_speech import AwsSpeech, floor_pcm
 from tests.unit.interpreter.engines.aws.support import RATE, engine_on
 from tests.unit.interpreter.engines.engine_contract import EngineContract, Floor
 
 # The same again: whoever hears at the same time takes the next sentence.
 SENTENCE = "One two three four five."
-FLOOR = Floor("en", RATE, floor_of([SENTENCE] * 2), (SENTENCE,) * 2, "es")
+FLOOR = Floor("en", RATE, floor_pcm([SENTENCE] * 2), (SENTENCE,) * 2, "es")
 
 
 class TestAws(EngineContract):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from interpreter.engines.aws.engine import AwsEngine
-from tests.helpers.aws_speech import AwsSpeech, session_of
+from tests.helpers.aws_speech import AwsSpeech, boto_session
 from tests.unit.interpreter.engines.aws.support import QUICK
 
 
@@ -17,6 +17,6 @@ def aws() -> Iterator[AwsSpeech]:
 
 @pytest.fixture
 async def engine(aws: AwsSpeech) -> AsyncIterator[AwsEngine]:
-    made = AwsEngine(session=session_of(), endpoints=aws.endpoints, timing=QUICK)
+    made = AwsEngine(session=boto_session(), endpoints=aws.endpoints, timing=QUICK)
     yield made
     await made.close()

@@ -9,7 +9,7 @@ from interpreter.engine import FloorChunk, Recogniser, RecognitionResult
 from interpreter.engines.aws.engine import AwsEngine
 from interpreter.engines.aws.timing import Timing
 from shared.utils.clock import Clock
-from tests.helpers.aws_speech import AwsSpeech, session_of
+from tests.helpers.aws_speech import AwsSpeech, boto_session
 
 # Nothing is waited for but what the server says, and for that as long as it takes.
 QUICK = Timing(
@@ -68,7 +68,7 @@ async def engine_on(
     """An engine whose services are there."""
     engine = AwsEngine(
         tier,
-        session=session_of(),
+        session=boto_session(),
         endpoints=aws.endpoints,
         timing=timing,
         clock=clock,

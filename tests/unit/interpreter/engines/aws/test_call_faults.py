@@ -19,9 +19,9 @@ from interpreter.engines.aws.error_mapping import (
     from_botocore_error,
     from_client_error,
 )
-from tests.helpers.aws_speech import AwsSpeech, Cut, Refused, Stalled
+from tests.helpers.aws_speech import AwsSpeech, Refused, Stalled, Truncated
+from tests.helpers.aws_speech.faults import HttpFault
 from tests.helpers.aws_speech.services import CHARACTER_MS, operation
-from tests.helpers.aws_speech.troubles import HttpTrouble
 from tests.unit.interpreter.engines.aws.support import RATE, engine_on
 
 # What each error of the models means to the interpreter. One that AWS adds fails the test.
@@ -72,21 +72,21 @@ def test_what_botocore_says_has_a_meaning(error: BotoCoreError, kind: type[Engin
 
 
 @pytest.mark.parametrize(
-    ("troubles", "kind"),
+    ("faults", "kind"),
     [
         ([Refused("ThrottlingException", 400)] * 2, LimitExceededError),
         ([Refused("TooManyRequestsException")] * 2, LimitExceededError),
         ([Refused("AccessDeniedException")], EngineUnavailableError),
         ([Refused("ExpiredTokenException")], EngineUnavailableError),
         ([Refused("InvalidRequestException")], RequestRefusedError),
-        ([Cut()], ConnectionLostError),
+        ([Truncated()], ConnectionLostError),
     ],
     ids=str,
 )
 async def test_a_refusal_is_typed(
-    aws: AwsSpeech, troubles: list[HttpTrouble], kind: type[EngineError]
+    aws: AwsSpeech, faults: list[HttpFault], kind: type[EngineError]
 ) -> None:
-    aws.trouble("translate", *troubles)
+    aws.inject("translate", *faults)
     async with engine_on(aws) as engine:
         with pytest.raises(kind, match="translate:TranslateText") as refused:
             await engine.translate("Good morning.", "en", "es")
@@ -95,20 +95,20 @@ async def test_a_refusal_is_typed(
 
 
 @pytest.mark.parametrize(
-    ("troubles", "kind"),
+    ("faults", "kind"),
     [
         ([Refused("ThrottlingException", 400)] * 2, LimitExceededError),
         ([Refused("AccessDeniedException", 403)], EngineUnavailableError),
         ([Refused("ServiceFailureException")] * 2, ConnectionLostError),
         ([Refused("TextLengthExceededException")], RequestRefusedError),
-        ([Cut()], ConnectionLostError),
+        ([Truncated()], ConnectionLostError),
     ],
     ids=str,
 )
 async def test_a_voice_that_fails_is_typed(
-    aws: AwsSpeech, troubles: list[HttpTrouble], kind: type[EngineError]
+    aws: AwsSpeech, faults: list[HttpFault], kind: type[EngineError]
 ) -> None:
-    aws.trouble("polly", *troubles)
+    aws.inject("polly", *faults)
     async with engine_on(aws) as engine:
         with pytest.raises(kind, match="polly:SynthesizeSpeech"):
             await engine.speak("Buenos días.", "es", RATE, 1.0)
@@ -116,14 +116,14 @@ async def test_a_voice_that_fails_is_typed(
 
 
 async def test_one_throttled_request_is_tried_again(aws: AwsSpeech) -> None:
-    aws.trouble("translate", Refused("ThrottlingException", 400))
+    aws.inject("translate", Refused("ThrottlingException", 400))
     async with engine_on(aws) as engine:
         assert await engine.translate("One", "en", "es") == "[es] One"
 
 
 async def test_a_call_that_hangs_is_given_up(aws: AwsSpeech) -> None:
-    aws.trouble("polly", Stalled(), Stalled())
-    aws.trouble("translate", Stalled(), Stalled())
+    aws.inject("polly", Stalled(), Stalled())
+    aws.inject("translate", Stalled(), Stalled())
     async with engine_on(aws, call_seconds=0.2) as engine:
         with pytest.raises(ConnectionLostError, match="longer"):
             await engine.translate("One", "en", "es")

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from interpreter.engine import Engine
-from tests.helpers.aws_speech import SENTENCES, AwsSpeech, floor_of
+from tests.helpers.aws_speech import SENTENCES, AwsSpeech, floor_pcm
 from tests.unit.interpreter.engines.aws.support import engine_on
 from tests.unit.interpreter.engines.engine_contract import EngineContract, Floor
 
@@ -21,4 +21,4 @@ class TestAwsEngine(EngineContract):
 
     @pytest.fixture
     def floor(self) -> Floor:
-        return Floor("en", 16_000, floor_of(), SENTENCES, "es")
+        return Floor("en", 16_000, floor_pcm(), SENTENCES, "es")

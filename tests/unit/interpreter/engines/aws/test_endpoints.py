@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interpreter.engines.aws.endpoints import Endpoints, stream_url, transcribe_endpoint
-from tests.helpers.aws_speech.signed import query_fault
+from tests.helpers.aws_speech.signatures import query_error
 
 KEYS = ReadOnlyCredentials("AKID", "secret/+", "token/+==&")
 HOST = "transcribestreaming.eu-west-1.amazonaws.com:8443"
@@ -45,9 +45,9 @@ def test_the_signature_is_the_one_that_botocore_finds(
     url = urlsplit(stream_url(f"wss://{HOST}", "eu-west-1", credentials, "de-DE", rate))
     target = f"{url.path}?{url.query}"
 
-    assert query_fault(credentials, "eu-west-1", "transcribe", HOST, target) is None
+    assert query_error(credentials, "eu-west-1", "transcribe", HOST, target) is None
     changed = target.replace("sample-rate=", "sample-rate=1")
-    fault = query_fault(credentials, "eu-west-1", "transcribe", HOST, changed)
+    fault = query_error(credentials, "eu-west-1", "transcribe", HOST, changed)
     assert fault == "InvalidSignatureException"
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from interpreter.engine import EngineUnavailableError, RecognitionResult, UnsupportedLanguageError
 from interpreter.engines.aws.engine import AwsEngine
-from tests.helpers.aws_speech import AwsSpeech, floor_of, loud, session_of, silent
+from tests.helpers.aws_speech import AwsSpeech, boto_session, floor_pcm, loud, silent
 from tests.unit.interpreter.engines.aws.support import (
     EPOCH,
     RATE,
@@ -23,7 +23,7 @@ from tests.unit.interpreter.engines.aws.support import (
 
 async def test_a_floor_is_recognised_sentence_by_sentence(engine: AwsEngine) -> None:
     async with engine.recogniser("en", RATE) as recogniser:
-        await hear(recogniser, floor_of(["One two three.", "It is late."]))
+        await hear(recogniser, floor_pcm(["One two three.", "It is late."]))
         await recogniser.finish()
         heard = await finals(recogniser)
 
@@ -51,8 +51,8 @@ async def test_what_is_said_is_told_before_its_end(engine: AwsEngine) -> None:
 
 async def test_times_follow_the_floor_over_a_gap(engine: AwsEngine) -> None:
     async with engine.recogniser("en", RATE) as recogniser:
-        await hear(recogniser, floor_of(["One two three."]))
-        await hear(recogniser, floor_of(["It is late."]), EPOCH + 60_000)
+        await hear(recogniser, floor_pcm(["One two three."]))
+        await hear(recogniser, floor_pcm(["It is late."]), EPOCH + 60_000)
         await recogniser.finish()
         heard = await finals(recogniser)
 
@@ -60,7 +60,7 @@ async def test_times_follow_the_floor_over_a_gap(engine: AwsEngine) -> None:
 
 
 async def test_the_sound_is_what_transcribe_gets(engine: AwsEngine, aws: AwsSpeech) -> None:
-    pcm = floor_of()
+    pcm = floor_pcm()
     async with engine.recogniser("de-ch", RATE) as recogniser:
         await hear(recogniser, pcm)
         await recogniser.finish()
@@ -105,7 +105,7 @@ async def test_leaving_without_finishing_lets_go_of_the_stream(
 async def test_two_floors_do_not_meet(engine: AwsEngine) -> None:
     async def one(language: str) -> list[RecognitionResult]:
         async with engine.recogniser(language, RATE) as recogniser:
-            await hear(recogniser, floor_of(["One two three."]))
+            await hear(recogniser, floor_pcm(["One two three."]))
             await recogniser.finish()
             return await finals(recogniser)
 
@@ -207,7 +207,7 @@ async def test_the_environment_suffices(aws: AwsSpeech, monkeypatch: pytest.Monk
     engine = AwsEngine()
     try:
         async with engine.recogniser("en", RATE) as recogniser:
-            await hear(recogniser, floor_of(["One two three."]))
+            await hear(recogniser, floor_pcm(["One two three."]))
             await recogniser.finish()
             assert len(await finals(recogniser)) == 1
         assert await engine.translate("One", "en", "es") == "[es] One"
@@ -217,7 +217,7 @@ async def test_the_environment_suffices(aws: AwsSpeech, monkeypatch: pytest.Monk
 
 
 async def test_closed_twice_it_takes_no_more(aws: AwsSpeech) -> None:
-    engine = AwsEngine(session=session_of(), endpoints=aws.endpoints)
+    engine = AwsEngine(session=boto_session(), endpoints=aws.endpoints)
     await engine.close()
     await engine.close()
 

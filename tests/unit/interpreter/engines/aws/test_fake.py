@@ -22,12 +22,12 @@ from tests.helpers.aws_speech import (
     AwsSpeech,
     Refused,
     Stalled,
+    boto_session,
     loud,
-    session_of,
     silent,
 )
+from tests.helpers.aws_speech.faults import HttpFault
 from tests.helpers.aws_speech.services import operation
-from tests.helpers.aws_speech.troubles import HttpTrouble
 
 ONCE = Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
 
@@ -51,7 +51,7 @@ class Clients:
 
 @pytest.fixture
 def clients(aws: AwsSpeech) -> Clients:
-    return Clients(aws, session_of())
+    return Clients(aws, boto_session())
 
 
 def refusal(call: ClientError) -> tuple[str, int]:
@@ -87,7 +87,7 @@ def test_every_error_is_the_clients_own_exception(
     client = clients.translate if service == "translate" else clients.polly
     ask = clients.ask_translate if service == "translate" else clients.ask_polly
     for shape in operation(service).error_shapes:
-        aws.trouble("translate" if service == "translate" else "polly", Refused(shape.name))
+        aws.inject("translate" if service == "translate" else "polly", Refused(shape.name))
         with pytest.raises(getattr(client.exceptions, shape.name)) as refused:
             ask()
         assert refusal(refused.value) == (
@@ -157,7 +157,7 @@ def test_translate_refuses_more_than_10_000_bytes(clients: Clients) -> None:
 def test_who_signs_wrongly_is_refused(
     aws: AwsSpeech, credentials: ReadOnlyCredentials, code: str
 ) -> None:
-    strangers = Clients(aws, session_of(credentials))
+    strangers = Clients(aws, boto_session(credentials))
 
     for ask in (strangers.ask_translate, strangers.ask_polly):
         with pytest.raises(ClientError, match=code):
@@ -166,9 +166,9 @@ def test_who_signs_wrongly_is_refused(
 
 
 def test_a_trouble_comes_once(aws: AwsSpeech, clients: Clients) -> None:
-    troubles: list[HttpTrouble] = [Refused("ThrottlingException", 400), Stalled()]
-    aws.trouble("translate", *troubles)
-    impatient = session_of().client(
+    faults: list[HttpFault] = [Refused("ThrottlingException", 400), Stalled()]
+    aws.inject("translate", *faults)
+    impatient = boto_session().client(
         "translate",
         endpoint_url=aws.endpoints.translate,
         config=ONCE.merge(Config(read_timeout=0.2)),

@@ -15,14 +15,14 @@ from tests.helpers.aws_speech import (
     AwsSpeech,
     Refused,
     Stalled,
-    session_of,
+    boto_session,
 )
-from tests.helpers.aws_speech.troubles import StreamTrouble
+from tests.helpers.aws_speech.faults import StreamFault
 from tests.unit.interpreter.engines.aws.support import QUICK, RATE, engine_on
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind", "says"),
+    ("fault", "kind", "says"),
     [
         (
             Refused("AccessDeniedException", 403),
@@ -40,10 +40,10 @@ from tests.unit.interpreter.engines.aws.support import QUICK, RATE, engine_on
     ids=str,
 )
 async def test_a_handshake_that_fails_says_why(
-    aws: AwsSpeech, trouble: StreamTrouble, kind: type[EngineError], says: str
+    aws: AwsSpeech, fault: StreamFault, kind: type[EngineError], says: str
 ) -> None:
-    aws.stream_trouble(trouble)
-    timing = replace(QUICK, open=0.2) if isinstance(trouble, Stalled) else QUICK
+    aws.inject_stream(fault)
+    timing = replace(QUICK, open=0.2) if isinstance(fault, Stalled) else QUICK
     async with engine_on(aws, timing) as engine:
         with pytest.raises(kind, match=says) as failed:
             async with engine.recogniser("en", RATE):
@@ -63,7 +63,7 @@ async def test_a_handshake_that_fails_says_why(
 async def test_credentials_that_are_wrong_are_told_of(
     aws: AwsSpeech, credentials: ReadOnlyCredentials
 ) -> None:
-    engine = AwsEngine(session=session_of(credentials), endpoints=aws.endpoints)
+    engine = AwsEngine(session=boto_session(credentials), endpoints=aws.endpoints)
     try:
         with pytest.raises(EngineUnavailableError, match="credentials"):
             async with engine.recogniser("en", RATE):
@@ -79,7 +79,7 @@ async def test_credentials_that_are_wrong_are_told_of(
 async def test_where_nobody_listens_it_says_so() -> None:
     with AwsSpeech() as aws:
         endpoints = aws.endpoints
-    engine = AwsEngine(session=session_of(), endpoints=endpoints)
+    engine = AwsEngine(session=boto_session(), endpoints=endpoints)
     try:
         with pytest.raises(EngineError, match="cannot be reached") as failed:
             async with engine.recogniser("en", RATE):

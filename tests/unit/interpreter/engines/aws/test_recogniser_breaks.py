@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from tests.helpers.aws_speech import (
     SENTENCES,
     AwsSpeech,
-    Dropped,
-    Garbage,
+    ConnectionDropped,
+    ExceptionSent,
+    InvalidMessage,
     Refused,
-    Thrown,
-    floor_of,
+    floor_pcm,
 )
-from tests.helpers.aws_speech.troubles import StreamTrouble
+from tests.helpers.aws_speech.faults import StreamFault
 from tests.unit.interpreter.engines.aws.support import EPOCH, RATE, engine_on, finals, hear
 
 # Words of 250 ms, half a second after each sentence.
@@ -23,13 +23,13 @@ ENDS = (1_250, 3_750, 5_000)
 
 positions = st.integers(0, 5_600)
 breaks = st.one_of(
-    st.builds(Dropped, positions),
+    st.builds(ConnectionDropped, positions),
     st.builds(
-        Thrown,
+        ExceptionSent,
         st.sampled_from(["InternalFailureException", "LimitExceededException"]),
         positions,
     ),
-    st.builds(Garbage, st.just(b"\0" * 20), positions),
+    st.builds(InvalidMessage, st.just(b"\0" * 20), positions),
 )
 between = st.lists(st.just(Refused("ServiceUnavailableException", 503)), max_size=1)
 
@@ -37,13 +37,13 @@ between = st.lists(st.just(Refused("ServiceUnavailableException", 503)), max_siz
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(breaks, between), max_size=2))
 async def test_every_sentence_is_heard_once(
-    troubles: list[tuple[StreamTrouble, list[StreamTrouble]]],
+    faults: list[tuple[StreamFault, list[StreamFault]]],
 ) -> None:
     with AwsSpeech() as aws:
-        for broken, refused in troubles:
-            aws.stream_trouble(broken, *refused)
+        for broken, refused in faults:
+            aws.inject_stream(broken, *refused)
         async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
-            await hear(recogniser, floor_of())
+            await hear(recogniser, floor_pcm())
             await recogniser.finish()
             heard = await finals(recogniser)
 

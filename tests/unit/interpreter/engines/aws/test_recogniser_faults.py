@@ -14,17 +14,17 @@ from interpreter.engines.aws.event_stream import encode
 from tests.helpers.aws_speech import (
     SENTENCES,
     AwsSpeech,
-    Deaf,
-    Dropped,
-    Garbage,
-    Never,
+    ConnectionDropped,
+    ExceptionSent,
+    InvalidMessage,
+    NeverCloses,
+    NoResults,
     Refused,
-    Thrown,
-    floor_of,
+    floor_pcm,
     loud,
     silent,
 )
-from tests.helpers.aws_speech.troubles import StreamTrouble
+from tests.helpers.aws_speech.faults import StreamFault
 from tests.helpers.doubles import ManualClock
 from tests.unit.interpreter.engines.aws.support import (
     EPOCH,
@@ -39,29 +39,29 @@ from tests.unit.interpreter.engines.aws.support import (
 
 NO_AUDIO = "Your request timed out because no new audio was received for 15 seconds."
 EVENT = {":message-type": "event", ":event-type": "TranscriptEvent"}
-LOST: list[StreamTrouble] = [
-    Dropped(900),
-    Thrown("InternalFailureException", 900),
-    Thrown("ServiceUnavailableException", 900),
-    Thrown("ConflictException", 900),
-    Thrown("LimitExceededException", 900),
-    Thrown("BadRequestException", 900, NO_AUDIO),
-    Thrown("SomethingNewException", 900),
-    Garbage(b"\0" * 40, 900),
-    Garbage(b"\0\0\1\0", 900),
-    Garbage("{}", 900),
-    Garbage(encode(EVENT, b"no json"), 900),
-    Garbage(encode(EVENT, b'{"Transcript": {"Results": [{"EndTime": "late"}]}}'), 900),
-    Garbage(encode(EVENT, b'{"Transcript": {"Results": 7}}'), 900),
+LOST: list[StreamFault] = [
+    ConnectionDropped(900),
+    ExceptionSent("InternalFailureException", 900),
+    ExceptionSent("ServiceUnavailableException", 900),
+    ExceptionSent("ConflictException", 900),
+    ExceptionSent("LimitExceededException", 900),
+    ExceptionSent("BadRequestException", 900, NO_AUDIO),
+    ExceptionSent("SomethingNewException", 900),
+    InvalidMessage(b"\0" * 40, 900),
+    InvalidMessage(b"\0\0\1\0", 900),
+    InvalidMessage("{}", 900),
+    InvalidMessage(encode(EVENT, b"no json"), 900),
+    InvalidMessage(encode(EVENT, b'{"Transcript": {"Results": [{"EndTime": "late"}]}}'), 900),
+    InvalidMessage(encode(EVENT, b'{"Transcript": {"Results": 7}}'), 900),
 ]
 
 
-@pytest.mark.parametrize("trouble", LOST, ids=str)
-async def test_a_stream_that_is_lost_costs_nothing(trouble: StreamTrouble) -> None:
+@pytest.mark.parametrize("fault", LOST, ids=str)
+async def test_a_stream_that_is_lost_costs_nothing(fault: StreamFault) -> None:
     with AwsSpeech() as aws:
-        aws.stream_trouble(trouble)
+        aws.inject_stream(fault)
         async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
-            await hear(recogniser, floor_of())
+            await hear(recogniser, floor_pcm())
             await recogniser.finish()
             heard = await finals(recogniser)
 
@@ -72,12 +72,16 @@ async def test_a_stream_that_is_lost_costs_nothing(trouble: StreamTrouble) -> No
 
 
 async def test_what_was_final_is_not_said_again(aws: AwsSpeech) -> None:
-    aws.stream_trouble(Dropped(2_600), Dropped(1_000), Thrown("InternalFailureException", 500))
+    aws.inject_stream(
+        ConnectionDropped(2_600),
+        ConnectionDropped(1_000),
+        ExceptionSent("InternalFailureException", 500),
+    )
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
         results = recogniser.results()
-        await hear(recogniser, floor_of(SENTENCES[:1]))
+        await hear(recogniser, floor_pcm(SENTENCES[:1]))
         first = await next_final(results)
-        await hear(recogniser, floor_of(SENTENCES[1:], first=1), EPOCH + 1_750)
+        await hear(recogniser, floor_pcm(SENTENCES[1:], first=1), EPOCH + 1_750)
         await recogniser.finish()
         others = [result async for result in results if result.final]
 
@@ -89,9 +93,11 @@ async def test_what_was_final_is_not_said_again(aws: AwsSpeech) -> None:
 
 
 async def test_what_comes_in_while_there_is_no_stream_is_recognised_later(aws: AwsSpeech) -> None:
-    aws.stream_trouble(Dropped(100), Refused("ServiceUnavailableException", 503), Refused("", 500))
+    aws.inject_stream(
+        ConnectionDropped(100), Refused("ServiceUnavailableException", 503), Refused("", 500)
+    )
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
-        await hear(recogniser, floor_of())
+        await hear(recogniser, floor_pcm())
         await recogniser.finish()
         heard = await finals(recogniser)
 
@@ -99,7 +105,7 @@ async def test_what_comes_in_while_there_is_no_stream_is_recognised_later(aws: A
 
 
 async def test_a_bad_request_is_not_repeated(aws: AwsSpeech) -> None:
-    aws.stream_trouble(Thrown("BadRequestException", 300, "Your request is bad."))
+    aws.inject_stream(ExceptionSent("BadRequestException", 300, "Your request is bad."))
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, loud(500))
         with pytest.raises(RequestRefusedError, match="BadRequestException") as refused:
@@ -114,7 +120,7 @@ async def test_a_bad_request_is_not_repeated(aws: AwsSpeech) -> None:
 
 
 async def test_a_stream_that_does_not_end_is_not_waited_for(aws: AwsSpeech) -> None:
-    aws.stream_trouble(Never())
+    aws.inject_stream(NeverCloses())
     timing = replace(QUICK, finish=0.1)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
         results = recogniser.results()
@@ -127,7 +133,7 @@ async def test_a_stream_that_does_not_end_is_not_waited_for(aws: AwsSpeech) -> N
 
 
 async def test_it_gives_up_in_the_end(aws: AwsSpeech) -> None:
-    aws.stream_trouble(*[Thrown("LimitExceededException")] * 10)
+    aws.inject_stream(*[ExceptionSent("LimitExceededException")] * 10)
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, loud(500))
         with pytest.raises(LimitExceededError) as given_up:
@@ -139,10 +145,10 @@ async def test_it_gives_up_in_the_end(aws: AwsSpeech) -> None:
 
 async def test_streams_that_held_are_not_counted(aws: AwsSpeech) -> None:
     # Six of them would be too many in a row, were they not steady.
-    aws.stream_trouble(*[Dropped(0)] * 8)
+    aws.inject_stream(*[ConnectionDropped(0)] * 8)
     timing = replace(QUICK, steady=0.0)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
-        await hear(recogniser, floor_of(SENTENCES[:1]))
+        await hear(recogniser, floor_pcm(SENTENCES[:1]))
         await recogniser.finish()
         assert len(await finals(recogniser)) == 1
 
@@ -151,7 +157,7 @@ async def test_streams_that_held_are_not_counted(aws: AwsSpeech) -> None:
 
 async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) -> None:
     clock = ManualClock()
-    aws.stream_trouble(Deaf())
+    aws.inject_stream(NoResults())
     timing = replace(QUICK, no_result=1.0, error_grace=0.01)
     async with (
         engine_on(aws, timing, clock=clock) as engine,
@@ -171,7 +177,7 @@ async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) 
 async def test_an_utterance_without_words_is_none() -> None:
     with AwsSpeech(sentences=["", "It is late."]) as aws:
         async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
-            await hear(recogniser, floor_of(["One two.", "One two."]))
+            await hear(recogniser, floor_pcm(["One two.", "One two."]))
             await recogniser.finish()
             heard = await rest(recogniser)
 
@@ -196,7 +202,7 @@ async def test_sentences_need_not_wait_for_a_pause() -> None:
 
 
 async def test_leaving_does_not_wait_for_the_next_attempt(aws: AwsSpeech) -> None:
-    aws.stream_trouble(Dropped(0))
+    aws.inject_stream(ConnectionDropped(0))
     timing = replace(QUICK, first_delay=3_600.0, last_delay=3_600.0)
     async with (
         asyncio.timeout(60),
@@ -213,11 +219,11 @@ async def test_nothing_that_is_said_or_signed_is_logged(
     aws: AwsSpeech, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    aws.stream_trouble(Thrown("InternalFailureException", 700, "at: One two three"))
-    aws.trouble("translate", Refused("InvalidRequestException"))
+    aws.inject_stream(ExceptionSent("InternalFailureException", 700, "at: One two three"))
+    aws.inject("translate", Refused("InvalidRequestException"))
     async with engine_on(aws) as engine:
         async with engine.recogniser("en", RATE) as recogniser:
-            await hear(recogniser, floor_of())
+            await hear(recogniser, floor_pcm())
             await recogniser.finish()
             await rest(recogniser)
         with pytest.raises(EngineError):

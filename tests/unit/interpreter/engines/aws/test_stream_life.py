@@ -9,7 +9,7 @@ import pytest
 from tests.helpers.aws_speech import (
     SENTENCES,
     AwsSpeech,
-    floor_of,
+    floor_pcm,
     loud,
     silent,
 )
@@ -29,7 +29,7 @@ async def test_silence_keeps_a_stream_alive_while_the_floor_is_silent(aws: AwsSp
     timing = replace(QUICK, quiet=0.02, keep_alive=0.02)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
         await aws.until(lambda: any(stream.heard_ms >= 1_000 for stream in aws.streams))
-        await hear(recogniser, floor_of(["One two three."]))
+        await hear(recogniser, floor_pcm(["One two three."]))
         await recogniser.finish()
         (heard,) = await finals(recogniser)
 
@@ -57,10 +57,10 @@ async def test_an_old_stream_is_exchanged_at_a_pause(aws: AwsSpeech) -> None:
         engine.recogniser("en", RATE) as recogniser,
     ):
         results = recogniser.results()
-        await hear(recogniser, floor_of(SENTENCES[:1]))
+        await hear(recogniser, floor_pcm(SENTENCES[:1]))
         heard = [await next_final(results)]
         clock.advance(100_000)
-        await hear(recogniser, floor_of(SENTENCES[1:], first=1), EPOCH + 1_750)
+        await hear(recogniser, floor_pcm(SENTENCES[1:], first=1), EPOCH + 1_750)
         await recogniser.finish()
         heard += [result async for result in results if result.final]
 

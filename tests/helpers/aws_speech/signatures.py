@@ -1,4 +1,4 @@
-"""Whether a request is signed as botocore would sign it."""
+"""Verification of request signatures, by signing again with botocore."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from botocore.auth import SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import ReadOnlyCredentials
 
-_MOST_SKEW_SECONDS = 300
-_MOST_EXPIRES_SECONDS = 300
+_MAX_SKEW_SECONDS = 300
+_MAX_EXPIRES_SECONDS = 300
 
 
-def header_fault(
+def header_error(
     credentials: ReadOnlyCredentials,
     region: str,
     service: str,
     request: tuple[str, str, Mapping[str, str], bytes],
 ) -> str | None:
-    """The error code for a request (method, target, headers with small names, body); or None."""
+    """Error code of a request (method, target, lower-case headers, body); None if it is valid."""
     method, target, headers, body = request
     authorization = headers.get("authorization", "")
     if not authorization.startswith("AWS4-HMAC-SHA256 "):
@@ -33,7 +33,7 @@ def header_fault(
     signed.context["timestamp"] = timestamp
     auth = SigV4Auth(credentials, service, region)
     scope = f"{credentials.access_key}/{timestamp[:8]}/{region}/{service}/aws4_request"
-    return _fault(
+    return _error_code(
         auth,
         signed,
         scope_is=parts.get("Credential") == scope,
@@ -42,16 +42,16 @@ def header_fault(
     )
 
 
-def query_fault(
+def query_error(
     credentials: ReadOnlyCredentials, region: str, service: str, host: str, target: str
 ) -> str | None:
-    """The same for a presigned GET."""
+    """Error code of a presigned GET; None if it is valid."""
     path, _, query = target.partition("?")
     given = {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
     if "X-Amz-Signature" not in given:
         return "MissingAuthenticationTokenException"
     expires = given.get("X-Amz-Expires", "")
-    if not expires.isdecimal() or not 0 < int(expires) <= _MOST_EXPIRES_SECONDS:
+    if not expires.isdecimal() or not 0 < int(expires) <= _MAX_EXPIRES_SECONDS:
         return "InvalidSignatureException"
     timestamp = given.get("X-Amz-Date", "")
     unsigned = "&".join(
@@ -61,7 +61,7 @@ def query_fault(
     signed.context["timestamp"] = timestamp
     auth = SigV4QueryAuth(credentials, service, region, int(expires))
     scope = f"{credentials.access_key}/{timestamp[:8]}/{region}/{service}/aws4_request"
-    return _fault(
+    return _error_code(
         auth,
         signed,
         scope_is=given.get("X-Amz-Credential") == scope,
@@ -70,7 +70,7 @@ def query_fault(
     )
 
 
-def _fault(
+def _error_code(
     auth: SigV4Auth, request: AWSRequest, *, scope_is: bool, token: str | None, signature: str
 ) -> str | None:
     if not scope_is or token != auth.credentials.token:
@@ -80,7 +80,7 @@ def _fault(
     except ValueError:
         return "IncompleteSignature"
     age = datetime.now(UTC) - signed_at.replace(tzinfo=UTC)
-    if abs(age.total_seconds()) > _MOST_SKEW_SECONDS:
+    if abs(age.total_seconds()) > _MAX_SKEW_SECONDS:
         return "InvalidSignatureException"
     expected = auth.signature(
         auth.string_to_sign(request, auth.canonical_request(request)), request

@@ -1,8 +1,8 @@
-"""Hears when somebody speaks, and supplies the words.
+"""Fake recognition: detects utterances, and returns scripted words in Transcribe's format.
 
-Sound that is loud begins an utterance, silence ends it. A tone says by its pitch which sentence it
-is, so that who sends it again is heard to say the same; for any other sound it is the next one of
-the script. There is a word for each 250 ms, told as Transcribe does it.
+Loud audio starts an utterance and silence ends it. The pitch of a tone selects the sentence, so
+that repeated audio gives the same text. Any other sound gives the script's next sentence. Each word
+takes 250 ms.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ _WINDOW_MS = 20
 _SILENCE_MS = 300
 _PARTIAL_MS = 200
 _LOUD = 500
-# The pitch of the first sentence's tone, and what each further one is higher.
+# Pitch of the first sentence's tone, and the step to the next.
 _LOWEST_HZ, _STEP_HZ = 300, 50
 _PEAK = 6_000
 _TOKENS = re.compile(r"\w+(?:'\w+)?|[^\w\s]")
 _WORDS = re.compile(r"\w+(?:'\w+)?")
-# As many of the last words may still change.
+# Number of last words in a partial result that are not stable.
 _UNSTABLE = 2
 
 
 def loud(duration_ms: float, sample_rate: int = 16_000, *, number: int = 0) -> bytes:
-    """A tone that is heard as the sentence of that number (up to 20)."""
+    """A tone that is recognised as the sentence of that number (up to 20)."""
     hertz = _LOWEST_HZ + number * _STEP_HZ
     return tone(duration_ms, sample_rate, hertz=hertz, peak=_PEAK)
 
 
 def silent(duration_ms: float, sample_rate: int = 16_000) -> bytes:
-    """Nothing to be heard."""
+    """Silence."""
     return bytes(2 * round(duration_ms * sample_rate / 1000))
 
 
-def floor_of(
+def floor_pcm(
     sentences: Sequence[str] = SENTENCES, sample_rate: int = 16_000, *, first: int = 0
 ) -> bytes:
-    """Sound as long as the sentences, half a second of silence after each.
+    """Tones as long as the sentences, with half a second of silence after each.
 
-    It is heard as the server's sentences from number `first` on.
+    They are recognised as the server's sentences from number `first` on.
     """
     return b"".join(
         loud(WORD_MS * len(_WORDS.findall(sentence)), sample_rate, number=number)
@@ -60,25 +60,25 @@ def floor_of(
 
 
 class Script:
-    """What will be said in sounds that do not say it themselves, over and over."""
+    """Sentences by tone, or in turn for sounds that are not one of the tones."""
 
     def __init__(self, sentences: Sequence[str]) -> None:
         self._sentences = sentences
-        self._said = 0
+        self._next = 0
 
-    def said_in(self, sound: Sound) -> str:
-        """What whoever speaks now says."""
+    def sentence_for(self, sound: Sound) -> str:
+        """Sentence of the current utterance."""
         number = sound.number
-        return self._sentences[(self._said if number is None else number) % len(self._sentences)]
+        return self._sentences[(self._next if number is None else number) % len(self._sentences)]
 
     def advance(self, sound: Sound) -> None:
-        """It was said to its end."""
-        self._said += sound.number is None
+        """Move on at the end of an utterance."""
+        self._next += sound.number is None
 
 
 @dataclass
 class Sound:
-    """The loud part of an utterance, so far."""
+    """The loud part of the current utterance."""
 
     sample_rate: int
     samples: int = 0
@@ -87,7 +87,7 @@ class Sound:
     was_up: bool = False
 
     def add(self, samples: array[int]) -> None:
-        """More of it."""
+        """Append samples."""
         signs = [self.was_up, *(sample >= 0 for sample in samples)]
         self.was_up = signs[-1]
         self.samples += len(samples)
@@ -96,14 +96,14 @@ class Sound:
 
     @property
     def number(self) -> int | None:
-        """Which tone it is, if it is one of ours."""
+        """Number of the tone; None for any other sound."""
         hertz = self.crossings / 2 / (self.samples / self.sample_rate)
         number = round((hertz - _LOWEST_HZ) / _STEP_HZ)
         return max(number, 0) if abs(self.peak - _PEAK) <= _PEAK // 100 else None
 
 
-class Ears:
-    """One stream's. Times in the results are seconds since its first sample."""
+class SpeechDetector:
+    """Detects the utterances of one stream. Result times are seconds since its first sample."""
 
     def __init__(self, sample_rate: int, script: Script) -> None:
         self._sample_rate = sample_rate
@@ -114,11 +114,11 @@ class Ears:
         self._sound: Sound | None = None
         self._start = 0.0
         self._last_loud = 0.0
-        self._told = 0.0
+        self._partial_at = 0.0
         self._number = 0
 
     def hear(self, pcm: bytes) -> Iterator[Result]:
-        """More sound, and what there is to say of it."""
+        """Process audio; yields results."""
         self._rest += pcm
         while len(self._rest) >= self._window:
             window, self._rest = self._rest[: self._window], self._rest[self._window :]
@@ -131,21 +131,21 @@ class Ears:
         is_loud = max(samples) > _LOUD
         if is_loud and self._sound is None:
             self._sound = Sound(self._sample_rate)
-            self._start = self._told = self._now
+            self._start = self._partial_at = self._now
         self._now += _WINDOW_MS
         if self._sound is None:
             return
         if is_loud:
             self._sound.add(samples)
             self._last_loud = self._now
-            if self._now - self._told >= _PARTIAL_MS:
-                self._told = self._now
+            if self._now - self._partial_at >= _PARTIAL_MS:
+                self._partial_at = self._now
                 yield self._result(self._sound, partial=True)
         elif self._now - self._last_loud >= _SILENCE_MS:
             yield from self.finish()
 
     def finish(self) -> Iterator[Result]:
-        """The utterance that was under way is over."""
+        """End the current utterance."""
         if self._sound is not None:
             yield self._result(self._sound, partial=False)
             self._script.advance(self._sound)
@@ -154,7 +154,7 @@ class Ears:
 
     def _result(self, sound: Sound, *, partial: bool) -> Result:
         start, end = self._start, self._last_loud
-        sentence = self._script.said_in(sound)
+        sentence = self._script.sentence_for(sound)
         tokens = list(_TOKENS.finditer(sentence))
         words = sum(token[0][0].isalnum() for token in tokens)
         word_ms = WORD_MS if partial else min(WORD_MS, (end - start) / max(words, 1))
