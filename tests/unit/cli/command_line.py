@@ -1,4 +1,4 @@
-"""The command line as tests use it: against a service in a thread, told apart by what it prints."""
+"""Helpers to run the command line against a fake service in a thread."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from cli.main import app
 
 
 class Service(Protocol):
-    """Whatever can talk to a client."""
+    """A fake service."""
 
     async def handle(self, connection: ServerConnection) -> None:
-        """Talk until the connection ends."""
+        """Serve a connection until it ends."""
 
 
 def run(*arguments: str) -> Result:
-    """What a command line prints, and how it ends."""
+    """Run a command line in this process; return its output and exit code."""
     return CliRunner().invoke(app, list(arguments))
 
 
 @contextlib.contextmanager
 def server(service: Service, refuse: int | None = None) -> Iterator[str]:
-    """A service in a thread of its own: the command line brings its own event loop."""
+    """Serve in a separate thread, because the command line runs its own event loop."""
     listening, stop = threading.Event(), threading.Event()
     address: list[str] = []
 
@@ -54,7 +54,7 @@ def server(service: Service, refuse: int | None = None) -> Iterator[str]:
 
 
 def fails(result: Result, *parts: str) -> None:
-    """It failed with one line, which says all of that."""
+    """Check that it failed with one line that contains all parts."""
     assert result.exit_code == 1
     lines = result.stderr.splitlines()
     assert len(lines) == 1, result.stderr

@@ -1,4 +1,4 @@
-"""No test of the command line reads or writes what its developer has configured."""
+"""Isolates tests of the command line from the developer's configuration."""
 
 from tests.unit.client.conftest import config_home
 

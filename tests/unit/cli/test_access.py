@@ -1,4 +1,4 @@
-"""Sessions by link on the command line: the secret is printed once, and brought along."""
+"""Sessions by link: the secret is printed once and sent when joining."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CODE = f"{SESSION}#{SECRET}"
 
 
 class ByLink(FakeService):
-    """A service that gives out a secret to whoever asks for a session by link."""
+    """Issues a secret for a session by link."""
 
     async def _createSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
         self.speaker = connection
@@ -39,7 +39,7 @@ def speech(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_the_speaker_is_told_commands_that_work_as_they_stand(speech: str) -> None:
+def test_printed_commands_contain_the_secret_in_quotes(speech: str) -> None:
     service = ByLink()
     with server(service) as url:
         result = run("speak", speech, "--url", url, "--access", "link")
@@ -52,7 +52,7 @@ def test_the_speaker_is_told_commands_that_work_as_they_stand(speech: str) -> No
     assert service.requests[0]["access"] == "link"
 
 
-def test_without_it_there_is_no_secret(speech: str) -> None:
+def test_without_access_link_there_is_no_secret(speech: str) -> None:
     service = ByLink()
     with server(service) as url:
         result = run("speak", speech, "--url", url)
@@ -65,7 +65,7 @@ def test_without_it_there_is_no_secret(speech: str) -> None:
 def given_as(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[str]:
-    """The arguments that stand for the session and its secret."""
+    """Arguments that pass the session and its secret in one of several ways."""
     kept = tmp_path / "secret"
     match request.param:
         case "argument":
@@ -82,7 +82,7 @@ def given_as(
             return []
 
 
-def test_listeners_bring_it(given_as: list[str]) -> None:
+def test_listeners_send_the_secret(given_as: list[str]) -> None:
     service = ByLink()
     with server(service) as url:
         result = run("listen", *given_as, "--url", url, "--seconds", "0")
@@ -93,7 +93,7 @@ def test_listeners_bring_it(given_as: list[str]) -> None:
     assert SECRET not in result.output
 
 
-def test_interpreters_bring_it(speech: str) -> None:
+def test_interpreters_send_the_secret(speech: str) -> None:
     service = ByLink()
     with server(service) as url:
         result = run("interpret", CODE, speech, "--url", url, "--start", "now")
@@ -116,7 +116,7 @@ def test_interpreters_bring_it(speech: str) -> None:
         (CODE, SECRET.encode(), "SESSION already contains a secret"),
     ],
 )
-def test_a_secret_file_that_will_not_do_is_told(
+def test_an_unusable_secret_file_is_reported(
     tmp_path: Path, session: str, content: bytes | None, part: str
 ) -> None:
     kept = tmp_path / "secret"
@@ -126,13 +126,13 @@ def test_a_secret_file_that_will_not_do_is_told(
     result = run("listen", session, "--secret-file", str(kept))
 
     assert result.exit_code == 2
-    told = " ".join(result.stderr.replace("│", " ").split())
-    assert "--secret-file" in told
-    assert part.replace(" ", "") in told.replace(" ", "")
-    assert SECRET not in told
+    message = " ".join(result.stderr.replace("│", " ").split())
+    assert "--secret-file" in message
+    assert part.replace(" ", "") in message.replace(" ", "")
+    assert SECRET not in message
 
 
-def test_half_of_a_code_is_told() -> None:
+def test_a_code_without_its_secret_is_reported() -> None:
     result = run("listen", f"{SESSION}#")
 
     assert result.exit_code == 2
@@ -140,7 +140,7 @@ def test_half_of_a_code_is_told() -> None:
 
 
 @given(st.from_regex(r"[a-z]+-[a-z]+-[0-9]{3}", fullmatch=True), st.text("aZ9-_", min_size=1))
-def test_a_code_is_read_as_it_is_written(session_id: str, secret: str) -> None:
+def test_codes_round_trip(session_id: str, secret: str) -> None:
     for code in (JoinCode(session_id), JoinCode(session_id, secret)):
         assert JoinCode.parse(f" {code}\n") == code
 

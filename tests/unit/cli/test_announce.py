@@ -1,4 +1,4 @@
-"""The command line's announcements: made, shown, confirmed and taken back, and what is refused."""
+"""Announcements on the command line: made, shown, confirmed, cleared and rejected."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COVERAGE = {
 }
 
 
-def _told(kind: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
+def _announcement(kind: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {
         "type": kind,
         "announcementId": "a1",
@@ -45,7 +45,7 @@ def _told(kind: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 
 class Announcing(FakeService):
-    """Announces what it is asked to; `active` is what it tells those who join or ask."""
+    """Accepts announcements; `active` is the announcement for joins and queries."""
 
     def __init__(self, active: dict[str, Any] | None = None) -> None:
         super().__init__()
@@ -58,7 +58,9 @@ class Announcing(FakeService):
         await super().handle(connection)
 
     async def _announce(self, connection: Any, request: dict[str, Any]) -> None:
-        await self._reply(connection, request, _told("announcement", request, coverage=COVERAGE))
+        await self._reply(
+            connection, request, _announcement("announcement", request, coverage=COVERAGE)
+        )
 
     async def _getActiveAnnouncement(  # noqa: N802
         self, connection: Any, request: dict[str, Any]
@@ -87,7 +89,7 @@ class Announcing(FakeService):
         await self.push({"type": "sessionEnded", "sessionId": SESSION, "reason": "ended"})
 
 
-def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
+def test_announcing_prints_the_announcement_and_how_to_clear_it() -> None:
     service = Announcing()
     with server(service) as url:
         result = run(
@@ -117,7 +119,7 @@ def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
     [
         (None, "--active", ["There is no active announcement."]),
         (
-            _told("activeAnnouncement", {}, coverage=COVERAGE),
+            _announcement("activeAnnouncement", {}, coverage=COVERAGE),
             "--active",
             [
                 "Announcement: Lunch at noon",
@@ -127,13 +129,13 @@ def test_announcing_shows_what_is_shown_and_how_to_take_it_back() -> None:
         ),
         (None, "--clear", ["There is no announcement to clear."]),
         (
-            _told("activeAnnouncement", {}),
+            _announcement("activeAnnouncement", {}),
             "--clear",
             ["Announcement cleared."],
         ),
     ],
 )
-def test_what_is_announced_is_shown_and_taken_back(
+def test_the_active_announcement_is_shown_and_cleared(
     active: dict[str, Any] | None, option: str, lines: list[str]
 ) -> None:
     with server(Announcing(active)) as url:
@@ -157,7 +159,7 @@ def test_what_is_announced_is_shown_and_taken_back(
         (("Lunch", "--type", "loud"), "'info'"),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_sent(
+def test_invalid_arguments_are_rejected_before_connecting(
     arguments: tuple[str, ...], part: str
 ) -> None:
     result = run("announce", *arguments, "--url", "ws://127.0.0.1:1")
@@ -165,7 +167,7 @@ def test_what_makes_no_sense_is_told_before_anything_is_sent(
     assert part in " ".join(result.stderr.replace("│", "").split())
 
 
-def test_who_may_not_is_told_who_may() -> None:
+def test_a_forbidden_announcement_names_the_required_groups() -> None:
     class Refusing(FakeService):
         async def _announce(self, connection: Any, request: dict[str, Any]) -> None:
             error = {"type": "error", "status": 403, "code": "FORBIDDEN"}
@@ -177,8 +179,10 @@ def test_who_may_not_is_told_who_may() -> None:
     fails(result, "FORBIDDEN: scope: only operators", "operators)")
 
 
-def test_a_listener_sees_and_confirms_as_the_same_client_each_time() -> None:
-    service = Announcing(_told("activeAnnouncement", {"message": "L\x1bunch", "scope": "session"}))
+def test_a_listener_confirms_with_the_same_client_id_each_time() -> None:
+    service = Announcing(
+        _announcement("activeAnnouncement", {"message": "L\x1bunch", "scope": "session"})
+    )
     with server(service) as url:
         results = [run("listen", SESSION, "--url", url, "--acknowledge") for _ in range(2)]
     for result in results:
@@ -197,10 +201,10 @@ def test_a_listener_sees_and_confirms_as_the_same_client_each_time() -> None:
     assert len(first["clientId"][0]) == 32
 
 
-def test_without_a_place_for_the_id_listening_works_and_says_so(config_home: Path) -> None:
+def test_listening_works_without_a_saved_client_id(config_home: Path) -> None:
     config_home.parent.mkdir()
     config_home.write_text("")
-    service = Announcing(_told("activeAnnouncement", {}))
+    service = Announcing(_announcement("activeAnnouncement", {}))
     with server(service) as url:
         result = run("listen", SESSION, "--url", url, "--acknowledge")
     assert result.exit_code == 0, result.output
@@ -208,8 +212,8 @@ def test_without_a_place_for_the_id_listening_works_and_says_so(config_home: Pat
     assert service.clients == [{}]
 
 
-def test_with_a_token_no_id_is_made(config_home: Path) -> None:
-    service = Announcing(_told("activeAnnouncement", {}))
+def test_a_token_replaces_the_client_id(config_home: Path) -> None:
+    service = Announcing(_announcement("activeAnnouncement", {}))
     with server(service) as url:
         run("listen", SESSION, "--url", url, "--acknowledge", "--token", "t")
     assert service.clients == [{"token": ["t"]}]
@@ -224,7 +228,7 @@ def speech(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_speaker_announces_before_the_first_word(speech: str) -> None:
+def test_a_speaker_announces_before_the_first_chunk(speech: str) -> None:
     service = Announcing()
     with server(service) as url:
         result = run(
@@ -239,7 +243,7 @@ def test_a_speaker_announces_before_the_first_word(speech: str) -> None:
     assert announced["translations"] == {"es": "Preguntas al final"}
 
 
-def test_a_talk_goes_on_without_its_announcement(speech: str) -> None:
+def test_a_failed_announcement_does_not_stop_the_talk(speech: str) -> None:
     class Broken(FakeService):
         async def _announce(self, connection: Any, request: dict[str, Any]) -> None:
             error = {"type": "error", "status": 503, "code": "UNAVAILABLE", "retryable": True}
@@ -253,7 +257,7 @@ def test_a_talk_goes_on_without_its_announcement(speech: str) -> None:
     assert service.actions()[-1] == "endSession"
 
 
-def test_a_translation_of_nothing_is_told(speech: str) -> None:
+def test_a_translation_without_an_announcement_is_rejected(speech: str) -> None:
     result = run("speak", speech, "--translate", "es=Hola")
     assert result.exit_code == 2
     assert "needs --announce" in result.stderr
@@ -273,7 +277,7 @@ def test_banners_have_the_colour_of_their_type(kind: MessageType, colour: str) -
 
 
 @given(st.text())
-def test_nothing_that_a_terminal_would_obey_is_printed(text: str) -> None:
+def test_printable_text_has_no_control_characters(text: str) -> None:
     shown = printable(text)
     assert not set(shown) & set(
         map(chr, (*range(32), *range(0x7F, 0xA0), *range(0x202A, 0x202F), 0x2028, 0x2029))
@@ -294,5 +298,5 @@ def test_nothing_that_a_terminal_would_obey_is_printed(text: str) -> None:
         ("¿Comida? 昼食 👩‍💻", "¿Comida? 昼食 👩‍💻"),
     ],
 )
-def test_what_a_terminal_would_obey_is_an_escape(text: str, shown: str) -> None:
+def test_control_characters_become_escapes(text: str, shown: str) -> None:
     assert printable(text) == shown

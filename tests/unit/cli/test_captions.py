@@ -1,4 +1,4 @@
-"""`listen` where a machine interprets: what is said as text, and what interpretation took."""
+"""`listen` with a machine interpreter: captions and the latency of interpretation."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Interpreted(FakeService):
         await connection.send(json.dumps(ended))
 
 
-def test_sentences_are_shown_and_what_they_took() -> None:
+def test_captions_and_latency_are_shown() -> None:
     with server(Interpreted()) as url:
         # A busy machine must not make the chunk late.
         result = run("listen", SESSION, "-l", "es", "--url", url, "--playout-delay", "5000")
@@ -72,7 +72,7 @@ def test_sentences_are_shown_and_what_they_took() -> None:
     assert lines[4].endswith("; playback up to 5000 ms later")
 
 
-def test_who_wants_no_text_gets_none() -> None:
+def test_captions_can_be_turned_off() -> None:
     with server(Interpreted()) as url:
         result = run("listen", SESSION, "-l", "es", "--url", url, "--no-captions")
     assert result.exit_code == 0, result.output

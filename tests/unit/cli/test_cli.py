@@ -1,4 +1,4 @@
-"""The command line: errors are one line with a remedy, and the flows work from end to end."""
+"""The command line: errors are one line with a hint, and the flows work from end to end."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def speech(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_no_command_teaches() -> None:
+def test_without_a_command_help_is_shown() -> None:
     result = run()
     assert "python -m cli listen golden-eagle-427 --language es" in result.output
 
@@ -48,21 +48,21 @@ def test_every_command_has_an_example(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["listen", "interpret"])
-def test_a_missing_session_is_told_with_where_to_find_one(command: str) -> None:
+def test_a_missing_session_is_reported_with_a_hint(command: str) -> None:
     result = run(command, "--language", "es")
     assert result.exit_code == 2
     assert "no session given" in result.stderr
 
 
-def test_no_server_is_told(speech: str) -> None:
+def test_an_unreachable_server_is_reported(speech: str) -> None:
     fails(run("speak", speech, "--url", "ws://127.0.0.1:1"), "nothing listens", "`make run`")
 
 
-def test_a_missing_file_is_told_before_anything_else() -> None:
+def test_a_missing_file_is_reported_before_connecting() -> None:
     fails(run("speak", "nowhere.wav", "--url", "ws://127.0.0.1:1"), "nowhere.wav: there is no")
 
 
-def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+def test_a_file_without_sound_is_reported(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_bytes(b"ID3 something else")
     fails(
         run("interpret", SESSION, str(tmp_path / "a.wav")),
@@ -71,19 +71,19 @@ def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_a_refused_handshake_is_told() -> None:
+def test_a_refused_handshake_is_reported() -> None:
     with server(FakeService(), refuse=403) as url:
         result = run("listen", SESSION, "--url", url, "--token", "secret.token.x")
     fails(result, "status 403", "the token is wrong or expired")
     assert "secret" not in result.output
 
 
-def test_no_token_service_is_told(speech: str) -> None:
+def test_an_unreachable_token_service_is_reported(speech: str) -> None:
     result = run("speak", speech, "--token-url", "http://127.0.0.1:1/token")
     fails(result, "cannot be reached for a token")
 
 
-def test_an_unknown_session_is_told() -> None:
+def test_an_unknown_session_is_reported() -> None:
     class Empty(FakeService):
         async def _joinSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
             error = {"type": "error", "status": 404, "code": "SESSION_NOT_FOUND"}
@@ -109,7 +109,7 @@ def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
     assert service.actions() == ["createSession", "sendAudio", "endSession"]
 
 
-def test_a_lost_connection_and_the_return_are_told(speech: str) -> None:
+def test_a_lost_connection_and_the_reconnection_are_reported(speech: str) -> None:
     class Breaking(FakeService):
         async def _sendAudio(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
             connection.transport.abort()
@@ -123,7 +123,7 @@ def test_a_lost_connection_and_the_return_are_told(speech: str) -> None:
     assert service.actions() == ["createSession", "sendAudio", "joinSession", "endSession"]
 
 
-def test_coming_back_can_be_turned_off(speech: str) -> None:
+def test_reconnecting_can_be_turned_off(speech: str) -> None:
     class Breaking(FakeService):
         async def _sendAudio(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
             connection.transport.abort()
@@ -169,7 +169,7 @@ def test_listening_writes_what_was_heard(tmp_path: Path, speech: str) -> None:
     assert read_sound(out).samples.tolist() == read_sound(Path(speech)).samples.tolist()
 
 
-def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:
+def test_interpreting_reports_what_was_sent_and_heard(speech: str) -> None:
     with server(FakeService()) as url:
         result = run("interpret", SESSION, speech, "--url", url, "--start", "now")
     assert result.exit_code == 0, result.output
@@ -177,7 +177,7 @@ def test_interpreting_tells_what_was_sent_and_heard(speech: str) -> None:
     assert "1 chunks sent" in result.stdout
 
 
-def test_a_machine_that_cannot_work_says_what_is_missing() -> None:
+def test_an_unknown_engine_is_reported_with_the_known_ones() -> None:
     fails(run("interpret", SESSION, "--engine", "psychic"), "unknown engine psychic", "offline")
 
 
@@ -191,7 +191,9 @@ def test_a_machine_that_cannot_work_says_what_is_missing() -> None:
         (("--languages", "es,ca"), "needs --engine"),
     ],
 )
-def test_what_a_machine_is_asked_must_make_sense(arguments: tuple[str, ...], part: str) -> None:
+def test_options_that_do_not_fit_the_engine_are_rejected(
+    arguments: tuple[str, ...], part: str
+) -> None:
     result = run("interpret", SESSION, *arguments)
     assert result.exit_code == 2
     assert part in result.stderr
@@ -214,10 +216,10 @@ def test_the_enter_key_and_sound_cannot_share_standard_input() -> None:
         (RequestRefusedError("GATEWAY_FAULT", 500, "m", retryable=True), "try again"),
     ],
 )
-def test_errors_have_remedies(error: ClientError, part: str) -> None:
+def test_errors_have_hints(error: ClientError, part: str) -> None:
     assert part in (hint_for(error) or "")
 
 
 @pytest.mark.parametrize("error", [SoundError("x"), HandshakeRefusedError(500)])
-def test_no_remedy_is_made_up(error: ClientError) -> None:
+def test_some_errors_have_no_hint(error: ClientError) -> None:
     assert hint_for(error) is None

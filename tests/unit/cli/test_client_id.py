@@ -1,4 +1,4 @@
-"""An anonymous client is known again: by an id in a file, sent in the handshake."""
+"""The client ID of anonymous clients: kept in a file and sent in the handshake."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from shared.models.errors import ValidationError
 from tests.unit.client.support import serving
 
 
-def test_the_same_id_again_for_its_owner_alone(config_home: Path) -> None:
-    told: list[str] = []
-    first = load_client_id(told.append)
-    assert load_client_id(told.append, lambda: "never-asked") == first
-    assert told == []
+def test_the_id_is_reused_and_readable_by_its_owner_only(config_home: Path) -> None:
+    warnings: list[str] = []
+    first = load_client_id(warnings.append)
+    assert load_client_id(warnings.append, lambda: "never-paths") == first
+    assert warnings == []
     assert stat.S_IMODE((config_home / "client-id").stat().st_mode) == 0o600
     assert [path.name for path in config_home.iterdir()] == ["client-id"]
 
 
-def test_programs_that_start_together_agree() -> None:
+def test_processes_that_start_together_use_one_id() -> None:
     ids: list[str | None] = []
     ready = threading.Barrier(8)
 
@@ -47,7 +47,7 @@ def test_programs_that_start_together_agree() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff\xfe" * 20, b"a" * 10_000])
-def test_what_is_no_id_is_replaced(config_home: Path, content: bytes) -> None:
+def test_an_invalid_id_is_replaced(config_home: Path, content: bytes) -> None:
     config_home.mkdir(parents=True)
     (config_home / "client-id").write_bytes(content)
     made = load_client_id(lambda line: None, lambda: "new-client-id")
@@ -56,19 +56,19 @@ def test_what_is_no_id_is_replaced(config_home: Path, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("hindrance", ["directory is a file", "file is a directory"])
-def test_without_a_file_there_is_no_id_and_one_line(config_home: Path, hindrance: str) -> None:
+def test_an_id_that_cannot_be_saved_is_reported_once(config_home: Path, hindrance: str) -> None:
     if hindrance == "directory is a file":
         config_home.parent.mkdir()
         config_home.write_text("")
     else:
         (config_home / "client-id").mkdir(parents=True)
-    told: list[str] = []
-    assert load_client_id(told.append) is None
-    (line,) = told
+    warnings: list[str] = []
+    assert load_client_id(warnings.append) is None
+    (line,) = warnings
     assert line.startswith("Cannot save a client ID (")
 
 
-def test_a_relative_directory_counts_as_none(
+def test_a_relative_config_directory_is_ignored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -76,7 +76,7 @@ def test_a_relative_directory_counts_as_none(
     assert config_dir() == tmp_path / ".config" / "lingocast"
 
 
-def test_a_file_that_cannot_be_replaced_stays_as_it_was(config_home: Path) -> None:
+def test_a_failed_replacement_leaves_no_files(config_home: Path) -> None:
     (config_home / "target").mkdir(parents=True)
     with pytest.raises(OSError, match="directory"):
         write_private(config_home / "target", b"content")
@@ -94,23 +94,23 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(config_home: Path) -> No
         ("", None, None, {}),
     ],
 )
-async def test_the_handshake_names_the_user_or_else_the_client(
+async def test_the_handshake_sends_the_token_or_the_client_id(
     query: str, token: str | None, client_id: str | None, sent: dict[str, list[str]]
 ) -> None:
-    asked: list[str] = []
+    paths: list[str] = []
 
     async def handle(connection: ServerConnection) -> None:
         assert connection.request is not None
-        asked.append(connection.request.path)
+        paths.append(connection.request.path)
         await connection.wait_closed()
 
     async with serving(handle) as url, connect(url + query, token=token, client_id=client_id):
         pass
-    assert parse_qs(urlsplit(asked[0]).query) == sent
+    assert parse_qs(urlsplit(paths[0]).query) == sent
 
 
 @pytest.mark.parametrize("client_id", ["", "short", "a" * 65, "with space", "ümlaute-sind-keine"])
-async def test_what_is_no_id_is_refused_before_anything_is_sent(client_id: str) -> None:
+async def test_an_invalid_id_is_rejected_before_connecting(client_id: str) -> None:
     with pytest.raises(ValidationError, match="clientId"):
         async with connect("ws://127.0.0.1:1", client_id=client_id):
             pass

@@ -1,4 +1,4 @@
-"""What people see: lines that stay, progress now and then, and what happened in words."""
+"""Terminal output: permanent lines, progress, and descriptions of events."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _display(clock: FakeClock, terminal: bool = False) -> tuple[Display, io.Stri
     return Display(console, clock.monotonic), output
 
 
-def test_without_a_terminal_progress_is_a_plain_line_now_and_then() -> None:
+def test_without_a_terminal_progress_is_a_plain_line_every_few_seconds() -> None:
     clock = FakeClock()
     display, output = _display(clock)
     with display:
@@ -50,7 +50,7 @@ def test_without_a_terminal_progress_is_a_plain_line_now_and_then() -> None:
     assert lines == ["speaking: 0.2 s of 20.0 s, 1 chunks sent"] * 4
 
 
-def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
+def test_on_a_terminal_progress_is_one_line_that_is_removed() -> None:
     clock = FakeClock()
     display, output = _display(clock, terminal=True)
     with display:
@@ -60,14 +60,14 @@ def test_on_a_terminal_progress_is_one_line_that_goes_away() -> None:
     assert display._status is None
 
 
-def test_a_stream_tells_what_went_wrong() -> None:
+def test_a_stream_reports_dropped_and_refused_chunks() -> None:
     report = StreamReport(200, captured=10, sent=7, dropped=3, refused=1)
     assert describe_stream(report) == (
         "speaking: 2.0 s, 7 chunks sent, 3 dropped (network slow or down), 1 refused"
     )
 
 
-def test_what_was_heard_is_told_with_its_latency() -> None:
+def test_playback_is_described_with_its_latency() -> None:
     counts = JitterCounts(received=9, played=8, late=1, gaps=1, gap_chunks=2)
     stats = ListenStats("es", counts, LatencySummary(9, 12.4, 30, 41, 50))
     assert describe_playout(stats) == (
@@ -91,7 +91,7 @@ def _caption(text: str, *, final: bool = True, spoken: bool = True) -> Caption:
     )
 
 
-def test_final_captions_stay_and_obey_nobody() -> None:
+def test_final_captions_are_printed_with_control_characters_escaped() -> None:
     display, output = _display(FakeClock())
     with display:
         display.show_caption(_caption("Buenos", final=False))
@@ -104,14 +104,14 @@ def test_final_captions_stay_and_obey_nobody() -> None:
 
 
 def _progress(display: Display, clock: FakeClock) -> str:
-    """What the line that changes says now."""
+    """The current progress line."""
     clock.advance(200)
     display.show_playout(Playout(FORMAT, NullSink()))
     assert display._status is not None
     return str(display._status.status)
 
 
-def test_partial_captions_stand_behind_the_progress_of_a_terminal() -> None:
+def test_partial_captions_follow_the_progress_on_a_terminal() -> None:
     clock = FakeClock()
     display, output = _display(clock, terminal=True)
     with display:
@@ -139,7 +139,7 @@ def test_without_a_terminal_progress_has_no_partial_captions() -> None:
     assert output.getvalue().splitlines() == ["heard: 0 chunks, 0 gaps, 0 late"]
 
 
-def test_what_interpretation_took_is_told_by_stages() -> None:
+def test_interpretation_latency_is_described_by_stage() -> None:
     def both(p50: float, p95: float) -> LatencySummary:
         return LatencySummary(11, p50, p95, p95, p95)
 
@@ -154,7 +154,7 @@ def test_what_interpretation_took_is_told_by_stages() -> None:
     )
 
 
-def test_what_happens_is_told_in_words() -> None:
+def test_session_events_are_described() -> None:
     display, output = _display(FakeClock())
     change = ChannelSourceChanged(
         session_id="s", language="es", from_source="floor", to_source="human", epoch=1
@@ -177,7 +177,7 @@ def test_what_happens_is_told_in_words() -> None:
     ]
 
 
-def test_ones_own_absence_and_return_are_told() -> None:
+def test_disconnections_and_reconnections_are_described() -> None:
     display, output = _display(FakeClock())
     reply = msgspec.convert(JOINED, SessionJoined)
     absent = msgspec.structs.replace(reply, speaker_connected=False)
@@ -195,7 +195,7 @@ def test_ones_own_absence_and_return_are_told() -> None:
     ]
 
 
-def test_an_invitation_works_when_pasted() -> None:
+def test_join_commands_contain_the_given_urls() -> None:
     display, output = _display(FakeClock())
     created = SessionCreated(
         session_id="golden-eagle-427",

@@ -1,4 +1,4 @@
-"""Which device this is, whose it is, and what people call the others."""
+"""The device file, its account, and the directory of devices by name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PHONE = "3f2b8c1e-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
 TV = "77777777-5a4d-4e6f-9b7a-0c1d2e3f4a5b"
 
 
-def test_a_file_of_another_user_gives_the_device_and_nothing_else(tmp_path: Path) -> None:
+def test_a_file_of_another_user_gives_only_the_device_id(tmp_path: Path) -> None:
     lines: list[str] = []
     path = tmp_path / "device.json"
     alice = DeviceFile(path, account_of("wss://x/dev", "alice", ""), lines.append)
@@ -32,7 +32,7 @@ def test_a_file_of_another_user_gives_the_device_and_nothing_else(tmp_path: Path
     assert lines == []
 
 
-def test_a_device_id_that_is_none_is_no_file_of_ours(tmp_path: Path) -> None:
+def test_a_file_with_an_invalid_device_id_is_rejected(tmp_path: Path) -> None:
     file = DeviceFile(tmp_path / "device.json", "account", print)
     file.save(DeviceReplica("no-uuid", lambda: T0))
     with pytest.raises(DeviceFileError, match="is not a device file"):
@@ -64,7 +64,7 @@ def test_each_user_of_each_service_has_a_file() -> None:
         ("MQ.eyJzdWIiOjF9.x", "", ""),
     ],
 )
-def test_whom_a_token_names(token: str | None, user: str, key_id: str) -> None:
+def test_the_identity_is_read_from_the_token(token: str | None, user: str, key_id: str) -> None:
     assert TokenIdentity.of(token) == TokenIdentity(user, key_id)
 
 
@@ -75,7 +75,7 @@ def devices(*named: tuple[str, str]) -> list[Device]:
     ]
 
 
-def test_devices_of_one_name_are_told_apart() -> None:
+def test_devices_with_the_same_name_are_distinguished_by_id() -> None:
     directory = DeviceDirectory("own")
     directory.update(devices(("own", "me"), (PHONE, "phone"), (TV, "phone")))
     assert directory.label(PHONE) == "phone (3f2b8c1e)"
@@ -86,7 +86,7 @@ def test_devices_of_one_name_are_told_apart() -> None:
         directory.find("me")
 
 
-def test_a_device_without_a_name_is_called_by_its_id() -> None:
+def test_a_device_without_a_name_is_labelled_by_its_id() -> None:
     directory = DeviceDirectory("own")
     directory.update(devices((PHONE, ""), (TV, "")))
     assert directory.label(PHONE) == "device 3f2b8c1e"
@@ -95,7 +95,7 @@ def test_a_device_without_a_name_is_called_by_its_id() -> None:
     assert directory.find("7777") == TV
 
 
-def test_devices_are_news_once() -> None:
+def test_an_update_reports_whether_visible_devices_changed() -> None:
     directory = DeviceDirectory("own")
     assert directory.update(devices(("own", "me")))
     assert not directory.update(devices(("own", "me")))

@@ -1,4 +1,4 @@
-"""The command line's devices: what they show, what they say, and what is refused."""
+"""The `devices` command: what it shows, sends and rejects."""
 
 from __future__ import annotations
 
@@ -46,19 +46,19 @@ class Home(SyncService):
         else:
             await super()._sync(connection, request)
 
-    def said(self) -> dict[str, Any]:
+    def last_sync(self) -> dict[str, Any]:
         """The last sync."""
         return [it for it in self.requests if it["action"] == "sync"][-1]
 
 
 def message(**fields: Any) -> SyncMessage:
-    """Something that the phone says."""
+    """A message from the phone."""
     hlc = Hlc(T0 + len(str(fields)), 0, PHONE)
     return SyncMessage(hlc=hlc, timestamp=T0, origin_device_id=PHONE, **fields)
 
 
 class Evening(Home):
-    """What a device sees that stays for a while, until it is replaced."""
+    """Sends changes to a device that stays connected, then replaces it."""
 
     async def _getSyncSnapshot(  # noqa: N802
         self, connection: ServerConnection, request: dict[str, Any]
@@ -85,7 +85,7 @@ class Evening(Home):
             await connection.send(json.dumps({"type": "deviceReplaced", "deviceId": device_id}))
 
 
-def test_watching_shows_what_is_there_and_what_changes() -> None:
+def test_watching_shows_the_state_and_all_changes() -> None:
     with server(Evening()) as url:
         result = run("devices", "--url", url, *ALICE, "--name", "laptop")
     assert result.exit_code == 1
@@ -104,7 +104,7 @@ def test_watching_shows_what_is_there_and_what_changes() -> None:
     )
 
 
-def test_what_was_seen_is_there_the_next_time_and_it_is_the_same_device(config_home: Path) -> None:
+def test_the_replica_and_device_id_are_kept_between_runs(config_home: Path) -> None:
     service = Evening()
     with server(service) as url:
         run("devices", "--url", url, *ALICE)
@@ -153,16 +153,18 @@ def test_what_was_seen_is_there_the_next_time_and_it_is_the_same_device(config_h
         ),
     ],
 )
-def test_saying_one_thing(arguments: tuple[str, ...], line: str, said: dict[str, Any]) -> None:
+def test_a_change_is_sent_and_its_result_printed(
+    arguments: tuple[str, ...], line: str, sent: dict[str, Any]
+) -> None:
     service = Home()
     with server(service) as url:
         result = run("devices", *arguments, "--url", url, *ALICE)
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines() == [line]
-    assert said.items() <= service.said().items()
+    assert sent.items() <= service.last_sync().items()
 
 
-def test_what_is_said_comes_from_a_device_of_its_own() -> None:
+def test_changes_come_from_a_separate_device() -> None:
     service = Evening()
     with server(service) as url:
         run("devices", "--url", url, *ALICE)
@@ -172,7 +174,7 @@ def test_what_is_said_comes_from_a_device_of_its_own() -> None:
     assert ids[0] != ids[1] == ids[2]
 
 
-def test_what_is_said_too_late_is_told_with_what_counts() -> None:
+def test_a_change_that_loses_is_reported_with_the_newer_one() -> None:
     service = Home()
     newer = message(kind="watchlistUpdate", operation="remove", content_id="ALIEN")
 
@@ -197,13 +199,13 @@ def test_what_is_said_too_late_is_told_with_what_counts() -> None:
     ]
 
 
-def test_a_device_that_is_offline_is_told_with_what_to_do() -> None:
+def test_an_offline_device_is_reported_with_a_hint() -> None:
     with server(Home()) as url:
         result = run("devices", "command", "tv", "play", "--url", url, *ALICE)
     fails(result, "DEVICE_OFFLINE", "start `python -m cli devices` there")
 
 
-def test_an_unknown_device_is_told_with_those_that_there_are() -> None:
+def test_an_unknown_device_is_reported_with_the_known_ones() -> None:
     service = Home()
     with server(service) as url:
         result = run("devices", "command", "fridge", "open", "--url", url, *ALICE)
@@ -211,7 +213,7 @@ def test_an_unknown_device_is_told_with_those_that_there_are() -> None:
     assert "sync" not in service.actions()
 
 
-def test_what_is_refused_is_an_error() -> None:
+def test_a_refused_change_is_an_error() -> None:
     service = Home()
     service.refusals = [refusal("INVALID_SYNC", 400, "contentId: 200 characters")]
     with server(service) as url:
@@ -219,7 +221,7 @@ def test_what_is_refused_is_an_error() -> None:
     fails(result, "INVALID_SYNC: contentId: 200 characters")
 
 
-def test_without_a_token_it_is_told_what_is_missing() -> None:
+def test_a_missing_token_is_reported() -> None:
     class Strict(SyncService):
         async def _registerDevice(  # noqa: N802
             self, connection: ServerConnection, request: dict[str, Any]
@@ -243,7 +245,7 @@ def test_without_a_token_it_is_told_what_is_missing() -> None:
         (("dance",), "dance"),
     ],
 )
-def test_what_makes_no_sense_is_told_before_anything_is_sent(
+def test_invalid_arguments_are_rejected_before_connecting(
     arguments: tuple[str, ...], part: str
 ) -> None:
     result = run("devices", *arguments)
@@ -252,13 +254,13 @@ def test_what_makes_no_sense_is_told_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("command", ["add", "remove", "progress", "command"])
-def test_every_action_has_an_example(command: str) -> None:
+def test_every_subcommand_has_an_example(command: str) -> None:
     result = run("devices", command, "--help")
     assert result.exit_code == 0
     assert f"python -m cli devices {command}" in " ".join(result.output.split())
 
 
-def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_another_file_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "talk.wav"
     path.write_bytes(b"RIFF")
     with server(Home()) as url:
@@ -267,7 +269,7 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b"RIFF"
 
 
-def test_a_file_that_cannot_be_kept_is_told_once(tmp_path: Path) -> None:
+def test_a_device_file_that_cannot_be_saved_is_reported_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     path = tmp_path / "file" / "device.json"
     with server(Home()) as url:

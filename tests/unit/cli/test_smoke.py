@@ -1,4 +1,4 @@
-"""The smoke test, against services in memory of which one thing does not work."""
+"""The smoke test, against fake services with one fault each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES = [step.name for step in PLAN.steps()]
 
 
 class Time(FakeClock):
-    """Nobody waits for time, but the sockets have their turns."""
+    """Advances at once, but lets the sockets run."""
 
     async def sleep(self, seconds: float) -> None:
         self.advance(seconds * 1000)
@@ -64,7 +64,7 @@ def _failed(report: SmokeReport, name: str, actual: str, hint: str) -> None:
     assert {step.status for step in report.steps[done + 1 :]} <= {"not run"}
 
 
-async def test_a_stack_that_works_passes() -> None:
+async def test_a_working_stack_passes() -> None:
     service = FakeService()
     report = await _smoke(service)
     assert report.ok, report.failure
@@ -78,13 +78,13 @@ async def test_a_stack_that_works_passes() -> None:
     assert service.actions().count("endSession") == 1
 
 
-async def test_the_account_for_machines_has_everything_but_secrets() -> None:
+async def test_the_json_report_is_complete_and_contains_no_secrets() -> None:
     text = as_json(await _smoke(FakeService()))
-    account = json.loads(text)
-    assert account["ok"] is True
-    assert [step["name"] for step in account["steps"]] == NAMES
-    assert all(step["ms"] >= 0 for step in account["steps"])
-    assert set(account["latencyMs"]["es"]) == {"chunks", "p50", "p95", "max"}
+    report = json.loads(text)
+    assert report["ok"] is True
+    assert [step["name"] for step in report["steps"]] == NAMES
+    assert all(step["ms"] >= 0 for step in report["steps"])
+    assert set(report["latencyMs"]["es"]) == {"chunks", "p50", "p95", "max"}
     for secret in ("secret", TOKEN):
         assert secret not in text
 
@@ -98,7 +98,7 @@ def test_every_chunk_sounds_different() -> None:
 
 
 class Tampering(FakeService):
-    """Does something to chunk 8 for listeners of Spanish."""
+    """Tampers with chunk 8 for listeners in Spanish; here, drops it."""
 
     async def deliver(self, to: ServerConnection, wanted: str, chunk: dict[str, Any]) -> None:
         if (wanted, chunk["seq"]) == ("es", 8):
@@ -162,14 +162,14 @@ class Silent(FakeService):
         """Lose everything."""
 
 
-async def test_silence_is_told_and_the_session_is_ended() -> None:
+async def test_missing_sound_is_reported_and_the_session_ended() -> None:
     service = Silent()
     report = await _smoke(service)
     _failed(report, "first sound", "no sound in en and es", "no audio: see the")
     assert service.actions()[-1] == "endSession"
 
 
-async def test_what_the_service_says_about_audio_is_told() -> None:
+async def test_refused_audio_is_reported() -> None:
     class Refusing(FakeService):
         async def _sendAudio(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
             error = {"type": "error", "status": 503, "code": "UNAVAILABLE", "message": "m"}
@@ -190,12 +190,12 @@ class HangsUp(FakeService):
             await super()._sendAudio(connection, request)
 
 
-async def test_a_connection_that_ends_while_sound_is_sent_is_told() -> None:
+async def test_a_connection_that_closes_while_sending_is_reported() -> None:
     report = await _smoke(HangsUp())
     _failed(report, "en hears", "the server closed the connection, code 1001", "")
 
 
-async def test_an_end_that_listeners_are_not_told_of_fails() -> None:
+async def test_a_missing_session_ended_message_fails() -> None:
     class Secretive(FakeService):
         async def push(self, message: dict[str, Any]) -> None:
             """Tell nobody."""
@@ -204,7 +204,7 @@ async def test_an_end_that_listeners_are_not_told_of_fails() -> None:
     _failed(report, "endSession", "no sessionEnded to the listener in en", "log of control")
 
 
-async def test_a_speaker_who_may_not_speak_is_told() -> None:
+async def test_a_forbidden_speaker_is_reported() -> None:
     class Strict(FakeService):
         async def _createSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
             error = {"type": "error", "status": 403, "code": "FORBIDDEN", "message": "m"}
@@ -214,7 +214,7 @@ async def test_a_speaker_who_may_not_speak_is_told() -> None:
     _failed(report, "createSession", "FORBIDDEN: m", "not in the group `speakers`")
 
 
-async def test_the_whole_is_bounded() -> None:
+async def test_the_whole_test_has_a_timeout() -> None:
     class Mute(FakeService):
         async def _createSession(self, connection, request) -> None:  # type: ignore[no-untyped-def]  # noqa: N802
             """Never answer."""
@@ -227,9 +227,7 @@ async def test_the_whole_is_bounded() -> None:
     ("stage", "hint"),
     [("dev", "the token is expired"), ("prod", "the URL names no stage of this API")],
 )
-async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
-    stage: str, hint: str
-) -> None:
+async def test_a_refused_handshake_is_attributed_to_token_or_url(stage: str, hint: str) -> None:
     def check(connection: ServerConnection, request: Request) -> Response | None:
         asked = urlsplit(request.path)
         right = asked.path == "/dev" and "token" not in parse_qs(asked.query)
@@ -243,7 +241,7 @@ async def test_a_refused_handshake_is_the_tokens_or_the_addresss_fault(
 
 
 @pytest.mark.parametrize(("token_opens", "step"), [(True, "en joins"), (False, "speaker connects")])
-async def test_an_api_that_wants_a_token_of_everybody_is_told_from_one_of_another_stage(
+async def test_an_api_that_requires_tokens_of_all_is_distinguished_from_a_wrong_stage(
     token_opens: bool, step: str
 ) -> None:
     """As API Gateway would, if it took an empty list of identity sources for a missing one."""
@@ -261,7 +259,7 @@ async def test_an_api_that_wants_a_token_of_everybody_is_told_from_one_of_anothe
     _failed(report, step, "HTTP status 401", "--context identitySource=host")
 
 
-async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
+async def test_a_deployed_stack_requires_a_token() -> None:
     report = await smoke(Connector(DEPLOYED, None, None, None, ("speakers",)))
     _failed(report, "token", "none", "docs/operations.md says how to get one")
 
@@ -290,5 +288,5 @@ async def test_a_deployed_stack_is_not_tried_without_a_token() -> None:
         (ConnectionLostError("c"), LOCAL, "check the network"),
     ],
 )
-def test_causes_are_named(fault: ClientError, url: str, hint: str) -> None:
+def test_hints_match_the_error_and_the_stack(fault: ClientError, url: str, hint: str) -> None:
     assert hint in (step_hint(fault, url) or "")

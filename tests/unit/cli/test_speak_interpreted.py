@@ -1,4 +1,4 @@
-"""`speak --interpret`: what is asked of the service, and what the speaker is told."""
+"""`speak --interpret`: the request, and what the speaker sees."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tests.unit.client.support import CREATED, FakeService
 
 
 class Interpreting(FakeService):
-    """Agrees to what it is asked for, but to engines that it has not."""
+    """Accepts interpretation by the offline engine only."""
 
     async def _createSession(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
-        asked = request.get("interpretation")
-        if asked is not None and asked["engine"] != "offline":
+        interpretation = request.get("interpretation")
+        if interpretation is not None and interpretation["engine"] != "offline":
             refusal = {
                 "type": "error",
                 "status": 400,
@@ -29,8 +29,8 @@ class Interpreting(FakeService):
             return await self._reply(connection, request, refusal)
         self.speaker = connection
         created = {**CREATED, "audioFormat": self.audio_format}
-        if asked is not None:
-            created["interpretation"] = asked
+        if interpretation is not None:
+            created["interpretation"] = interpretation
         await self._reply(connection, request, created)
 
 
@@ -43,7 +43,7 @@ def speech(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("options", "asked", "told"),
+    ("options", "interpretation", "message"),
     [
         (
             ("--interpret", "offline", "--into", "ES, ca"),
@@ -57,19 +57,19 @@ def speech(tmp_path: Path) -> str:
         ),
     ],
 )
-def test_the_service_is_asked_and_the_speaker_told(
-    speech: str, options: tuple[str, ...], asked: dict[str, Any], told: str
+def test_interpretation_is_requested_and_described(
+    speech: str, options: tuple[str, ...], interpretation: dict[str, Any], message: str
 ) -> None:
     service = Interpreting()
     with server(service) as url:
         result = run("speak", speech, "--url", url, "--keep-open", "0", *options)
 
     assert result.exit_code == 0, result.output
-    assert service.requests[0]["interpretation"] == asked
-    assert told in result.stdout.splitlines()
+    assert service.requests[0]["interpretation"] == interpretation
+    assert message in result.stdout.splitlines()
 
 
-def test_without_it_nothing_is_asked_and_nothing_told(speech: str) -> None:
+def test_without_the_option_no_interpretation_is_requested(speech: str) -> None:
     service = Interpreting()
     with server(service) as url:
         result = run("speak", speech, "--url", url)
@@ -78,7 +78,7 @@ def test_without_it_nothing_is_asked_and_nothing_told(speech: str) -> None:
     assert "machine" not in result.stdout
 
 
-def test_an_engine_that_there_is_not_is_told_with_those_that_there_are(speech: str) -> None:
+def test_an_unknown_engine_is_reported_with_the_known_ones(speech: str) -> None:
     with server(Interpreting()) as url:
         result = run("speak", speech, "--url", url, "--interpret", "aws")
 
@@ -86,7 +86,7 @@ def test_an_engine_that_there_is_not_is_told_with_those_that_there_are(speech: s
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--into", "es"), "needs --interpret"),
         (("--interpret", "offline", "--into", " , "), "expected 1 to 20 languages"),
@@ -96,10 +96,10 @@ def test_an_engine_that_there_is_not_is_told_with_those_that_there_are(speech: s
         ),
     ],
 )
-def test_languages_need_an_engine_and_are_some(
-    speech: str, options: tuple[str, ...], told: str
+def test_languages_require_an_engine_and_have_a_limit(
+    speech: str, options: tuple[str, ...], message: str
 ) -> None:
     result = run("speak", speech, *options)
 
     assert result.exit_code == 2
-    assert told in " ".join(result.stderr.replace("│", " ").split())
+    assert message in " ".join(result.stderr.replace("│", " ").split())

@@ -1,4 +1,4 @@
-"""The edge of the command line: bytes that are no text, no login name, output nobody takes."""
+"""Edge cases of the process: arguments that are not text, no login name, closed output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXT = "Mittag … 12 Uhr"
 
 
 def _commands(command: Any, *path: str) -> list[tuple[tuple[str, ...], Any]]:
-    """Every command with what it may be given."""
+    """All parameters, each with the path of its command."""
     found = [(path, parameter) for parameter in command.params]
     for name, inner in getattr(command, "commands", {}).items():
         found += _commands(inner, *path, name)
@@ -50,7 +50,7 @@ def _names(of: Sequence[tuple[tuple[str, ...], Any]]) -> list[str]:
 
 
 class Refused(Protocol):
-    """What a command line says on standard error when it refuses its arguments."""
+    """Runs a command line that rejects its arguments; returns its standard error."""
 
     def __call__(self, *arguments: str) -> str: ...
 
@@ -67,7 +67,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
 
 
 @pytest.mark.parametrize(("path", "parameter"), TEXTS, ids=_names(TEXTS))
-def test_bytes_that_are_no_text_are_refused_wherever_text_is_expected(
+def test_arguments_that_are_not_utf8_are_rejected(
     path: Sequence[str], parameter: Any, refused: Refused
 ) -> None:
     option = parameter.opts[0]
@@ -76,7 +76,7 @@ def test_bytes_that_are_no_text_are_refused_wherever_text_is_expected(
 
 
 @pytest.mark.parametrize(("path", "parameter"), VARIABLES, ids=_names(VARIABLES))
-def test_bytes_that_are_no_text_are_refused_in_environment_variables(
+def test_environment_variables_that_are_not_utf8_are_rejected(
     path: Sequence[str],
     parameter: Any,
     refused: Refused,
@@ -89,7 +89,7 @@ def test_bytes_that_are_no_text_are_refused_in_environment_variables(
     assert "UTF-8" in line
 
 
-def test_the_refusal_is_one_line_that_names_the_option(refused: Refused) -> None:
+def test_the_error_is_one_line_that_names_the_option(refused: Refused) -> None:
     assert refused("announce", LATIN).splitlines() == [
         "error: TEXT holds bytes that are not UTF-8; give the text in UTF-8"
     ]
@@ -97,7 +97,7 @@ def test_the_refusal_is_one_line_that_names_the_option(refused: Refused) -> None
     assert line.startswith("error: --url (or LINGOCAST_URL) holds")
 
 
-def test_a_token_is_not_shown_in_the_refusal(refused: Refused) -> None:
+def test_the_error_does_not_show_the_token(refused: Refused) -> None:
     assert "Caf" not in refused("announce", "hello", "--token", LATIN)
 
 
@@ -109,7 +109,7 @@ def test_a_file_may_have_any_name(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("fault", [KeyError("uid not found: 54321"), OSError("No username set")])
-def test_a_user_without_a_name_is_told_to_give_one(fault: Exception) -> None:
+def test_a_user_without_a_login_name_needs_the_user_option(fault: Exception) -> None:
     def unknown() -> str:
         raise fault
 
@@ -118,7 +118,7 @@ def test_a_user_without_a_name_is_told_to_give_one(fault: Exception) -> None:
 
 
 @pytest.mark.parametrize("name", ["", LATIN])
-def test_a_login_name_that_is_no_text_is_none(name: str) -> None:
+def test_a_login_name_that_is_not_text_is_ignored(name: str) -> None:
     with pytest.raises(TokenError, match="--user"):
         login_name(lambda: name)
 
@@ -150,7 +150,7 @@ def _announce(url: str, redirection: str, **environment: str) -> subprocess.Comp
         ("1</dev/null", {}, b"", b"standard output cannot be written: Bad file descriptor\n"),
     ],
 )
-def test_what_becomes_of_the_output_does_not_change_the_result(
+def test_unusable_output_does_not_change_the_result(
     redirection: str, environment: Mapping[str, str], output: bytes, errors: bytes
 ) -> None:
     service = Announcing()
@@ -164,7 +164,7 @@ def test_what_becomes_of_the_output_does_not_change_the_result(
     assert b"Traceback" not in done.stderr
 
 
-def test_a_reader_that_is_gone_does_not_change_the_result() -> None:
+def test_a_closed_pipe_does_not_change_the_result() -> None:
     service = Announcing()
     reader, writer = os.pipe()
     os.close(reader)
