@@ -119,7 +119,7 @@ def test_the_replica_and_device_id_are_kept_between_runs(config_home: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "line", "said"),
+    ("arguments", "line", "sent"),
     [
         (
             ("add", "ALIEN"),
