@@ -1,1 +1,1 @@
-"""What several tests share: fakes that pass the real thing's contract suite, small servers."""
+"""Shared test helpers: fakes that pass the contract tests of the real classes, small servers."""

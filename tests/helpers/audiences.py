@@ -1,4 +1,4 @@
-"""Audiences of any size, written into a session's row, and what speakers are told of them."""
+"""Audiences of any size, written into a session's row, and the status pushes about them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helpers.database.tables import SESSIONS, dynamodb
 
 
 def set_audience(session_id: str, counts: Mapping[str, int], total: int | None = None) -> None:
-    """Let a session have so many listeners by language, or `total` whatever these add up to."""
+    """Set a session's listener counts by language. The total is their sum unless given."""
     sessions_table().update(
         session_id,
         "SET #counts = :counts, #total = :total",
@@ -25,12 +25,12 @@ def set_audience(session_id: str, counts: Mapping[str, int], total: int | None =
 
 
 def sessions_table() -> Table:
-    """The sessions table of the moment."""
+    """The sessions table of the database in use."""
     return Table(dynamodb(), SESSIONS, schema.SESSION_ID)
 
 
 def statuses(world: Clients, speaker: str) -> list[tuple[str, int]]:
-    """Why and with which count a speaker was told, in order."""
+    """Reason and listener count of each status pushed to a speaker, in order."""
     return [
         (status["updateReason"], status["listenerCount"])
         for status in world.pushes(speaker, "sessionStatus")

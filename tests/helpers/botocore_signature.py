@@ -1,4 +1,4 @@
-"""What botocore would have put into the Authorization header: the reference for our own signer."""
+"""Authorization header as botocore computes it: the reference for our own signer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def botocore_authorization(
     body: bytes,
     timestamp: str,
 ) -> str:
-    """The header's value for a request signed at `timestamp` (`20260131T235959Z`)."""
+    """Header value of a request signed at `timestamp` (`20260131T235959Z`)."""
     request = AWSRequest(method=method, url=url, data=body)
     request.context["timestamp"] = timestamp
     request.headers["X-Amz-Date"] = timestamp

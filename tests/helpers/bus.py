@@ -1,4 +1,4 @@
-"""The message bus outside: signs as its documentation says, by other means than the service's."""
+"""External message bus: signs requests as documented, with other code than the service's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Event = dict[str, Any]
 
 
 def signed_headers(secret: str, body: bytes, seconds: int) -> dict[str, str]:
-    """What openssl would make of it: `openssl dgst -sha256 -hmac SECRET`."""
+    """Headers with the signature that `openssl dgst -sha256 -hmac SECRET` computes."""
     digest = hmac.HMAC(secret.encode(), hashes.SHA256())
     digest.update(b"%d." % seconds + body)
     return {
@@ -22,7 +22,7 @@ def signed_headers(secret: str, body: bytes, seconds: int) -> dict[str, str]:
 
 
 def watchlist(user: str, content_id: str, timestamp: int, **more: Any) -> Event:
-    """An envelope that puts a content on somebody's watchlist."""
+    """Envelope that adds an item to a user's watchlist."""
     message = {
         "type": "WATCHLIST_UPDATE",
         "operation": "add",
@@ -33,7 +33,7 @@ def watchlist(user: str, content_id: str, timestamp: int, **more: Any) -> Event:
 
 
 def progress(user: str, content_id: str, timestamp: int, position: float = 5.5) -> Event:
-    """An envelope that says how far somebody has watched."""
+    """Envelope that reports a user's playback position, in seconds."""
     message = {
         "type": "PROGRESS_UPDATE",
         "contentId": content_id,
@@ -45,7 +45,7 @@ def progress(user: str, content_id: str, timestamp: int, position: float = 5.5) 
 
 
 def command(user: str, command_id: str, target: str, timestamp: int, **more: Any) -> Event:
-    """An envelope that has one of somebody's devices pause."""
+    """Envelope that pauses one of a user's devices."""
     message = {
         "type": "DEVICE_COMMAND",
         "commandId": command_id,
@@ -56,8 +56,10 @@ def command(user: str, command_id: str, target: str, timestamp: int, **more: Any
     return {"channel": f"user.{user}", "message": {**message, **more}}
 
 
-def posted(body: bytes, headers: dict[str, str], now_ms: int, *, encoded: bool = False) -> Event:
-    """The event that API Gateway makes of a request to /sync/messages."""
+def webhook_event(
+    body: bytes, headers: dict[str, str], now_ms: int, *, encoded: bool = False
+) -> Event:
+    """API Gateway event of a POST to /sync/messages."""
     route = "POST /sync/messages"
     return {
         "version": "2.0",
@@ -69,6 +71,6 @@ def posted(body: bytes, headers: dict[str, str], now_ms: int, *, encoded: bool =
     }
 
 
-def as_body(envelope: object) -> bytes:
-    """An envelope as it is sent."""
+def encode(envelope: object) -> bytes:
+    """Encode an envelope as a request body."""
     return json.dumps(envelope).encode()

@@ -1,7 +1,4 @@
-"""The clients' side of the functions: what API Gateway makes of what they send.
-
-Tests speak as clients do, in JSON.
-"""
+"""Clients of the functions, with the events that API Gateway makes of their JSON messages."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from typing import Any
 from shared.protocol.requests import ACTIONS
 from tests.helpers.doubles import ManualClock
 from tests.helpers.fake_connections import FakeConnections
-from tests.helpers.token_book import TokenBook
+from tests.helpers.fake_token_issuer import FakeTokenIssuer
 
 Message = dict[str, Any]
 
@@ -22,12 +19,12 @@ CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 
 
 class Clients(ABC):
-    """Clients of the functions that `call` reaches. `connect` first, then `ask` or `send_audio`."""
+    """Clients that call functions directly. Use `connect` first, then `ask` or `send_audio`."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.sender = FakeConnections(self.clock)
-        self.issuer = TokenBook(self.clock)
+        self.issuer = FakeTokenIssuer(self.clock)
         self._names = itertools.count(1)
         self._authorized: dict[str, dict[str, str]] = {}
         self._connected_at: dict[str, int] = {}
@@ -35,21 +32,21 @@ class Clients(ABC):
 
     @abstractmethod
     def call(self, function: str, event: Message, context: object = None) -> Any:
-        """Invoke a function with any event."""
+        """Invoke a function with any event and return its result."""
 
     def connect(self, user: str | None = None, *groups: str, client_id: str | None = None) -> str:
-        """A new connection, anonymous or of a user in some groups."""
+        """Open a connection, anonymous or as a user in some groups. Returns its ID."""
         context = {} if client_id is None else {"clientId": client_id}
         if user is not None:
             context |= {"userId": user, "groups": ",".join(groups)}
         return self._open(context)
 
     def listen_only(self, address: str | None = None) -> str:
-        """A new connection that the authorizer marks as without token or ticket."""
+        """Open a connection without token or ticket, as the authorizer marks it."""
         return self._open({"sends": "never"}, address)
 
     def connect_until(self, expires_at: int, user: str, *groups: str) -> str:
-        """A new connection of a user in some groups, whose token expires then (ms)."""
+        """Open a connection as a user whose token expires at `expires_at` (ms)."""
         context = {"userId": user, "groups": ",".join(groups), "tokenExpiresAt": str(expires_at)}
         return self._open(context)
 
@@ -63,11 +60,11 @@ class Clients(ABC):
         return connection
 
     def disconnect(self, connection: str) -> None:
-        """What API Gateway's $disconnect does; may be repeated."""
+        """Deliver a $disconnect event, also repeatedly."""
         self._invoke("disconnect", connection, "$disconnect")
 
     def ask(self, connection: str, action: str, **fields: Any) -> Message:
-        """A control request and its reply."""
+        """Send a request that is replied to. Returns the reply or error."""
         spec = ACTIONS.get(action)
         text = json.dumps({"action": action, **fields})
         reply = self.ask_text(connection, text, spec.function if spec else "control")
@@ -77,7 +74,7 @@ class Clients(ABC):
         return reply
 
     def ask_text(self, connection: str, text: str, function: str = "control") -> Message:
-        """Any text to a function that replies, and its reply."""
+        """Send any text to a function that replies. Returns the reply."""
         result = self._invoke(function, connection, "$default", text)
         assert result["statusCode"] == 200
         reply: Message = json.loads(result["body"])
@@ -92,8 +89,9 @@ class Clients(ABC):
         arrived_at: int | None = None,
         **fields: Any,
     ) -> None:
-        """A chunk; errors arrive as pushes. What is no bytes is sent as it is. The gateway has it
-        since `arrived_at` (ms), or just now.
+        """Send a chunk, which reached the gateway at `arrived_at` (ms) or now. Errors are pushed.
+
+        Audio other than bytes is sent without encoding it.
         """
         request: Message = {
             "action": "sendAudio",
@@ -110,8 +108,9 @@ class Clients(ABC):
     def send_caption(
         self, connection: str, text: object = "Hola.", *, arrived_at: int | None = None, **more: Any
     ) -> None:
-        """A final caption of the last second; errors arrive as pushes. The gateway has it since
-        `arrived_at` (ms), or just now.
+        """Send a final caption of the last second. Errors are pushed.
+
+        It reached the gateway at `arrived_at` (ms) or now.
         """
         now = self.clock.now_ms()
         request: Message = {
@@ -128,23 +127,23 @@ class Clients(ABC):
         assert result == {"statusCode": 200}
 
     def send_text(self, connection: str, route: str, text: str) -> None:
-        """Any text on a route of the function that takes audio and captions."""
+        """Send any text on a route of the audio processor."""
         assert self._invoke("audio_processor", connection, route, text) == {"statusCode": 200}
 
     def pushes(self, connection: str, kind: str | None = None) -> list[Message]:
-        """What was pushed to a connection, all or of one type."""
+        """Messages pushed to a connection, all or of one type."""
         messages = [json.loads(data) for data in self.sender.received(connection)]
         return [message for message in messages if kind in {None, message["type"]}]
 
     def create_session(self, **fields: Any) -> tuple[str, str]:
-        """A speaker (user alice) with a session: connection and session id."""
+        """Create a session as user alice. Returns the connection and the session ID."""
         speaker = self.connect("alice", "speakers")
         reply = self.ask(speaker, "createSession", sourceLanguage="en", **fields)
         assert reply["type"] == "sessionCreated", reply
         return speaker, reply["sessionId"]
 
     def listener(self, session_id: str, language: str = "es") -> str:
-        """An anonymous listener of a language."""
+        """Join as an anonymous listener of a language. Returns the connection."""
         connection = self.connect()
         reply = self.ask(connection, "joinSession", sessionId=session_id, targetLanguage=language)
         assert reply["type"] == "sessionJoined", reply
@@ -153,7 +152,7 @@ class Clients(ABC):
     def interpreter(
         self, session_id: str, language: str = "es", user: str = "ines", **more: Any
     ) -> str:
-        """An interpreter of a language, or with `standby` one who may have to wait for it."""
+        """Join as an interpreter of a language, or a stand-by. Returns the connection."""
         connection = self.connect(user, "interpreters")
         reply = self.ask(
             connection,

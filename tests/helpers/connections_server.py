@@ -1,4 +1,4 @@
-"""The @connections side of API Gateway in a few lines: real sockets, scripted answers."""
+"""Server of API Gateway's @connections API: real sockets, scripted responses."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ from urllib.parse import unquote
 T = TypeVar("T")
 
 
-class Trouble(Enum):
-    """Ways of not answering."""
+class Failure(Enum):
+    """Ways a request fails without a complete response."""
 
-    RESET = "reset"  # the connection ends before a byte of the response
-    CUT = "cut"  # it ends within the response
-    STALL = "stall"  # no answer, ever
+    RESET = "reset"  # the connection is reset before the response
+    CUT = "cut"  # the connection closes within the response
+    STALL = "stall"  # the response never comes
 
 
 @dataclass(frozen=True)
 class Received:
-    """One request as it came in; `over` numbers the TCP connections."""
+    """One request. `connection_number` tells TCP connections apart."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
-    over: int
+    connection_number: int
 
     @property
     def connection_id(self) -> str:
-        """The addressee."""
+        """The WebSocket connection that the request is about."""
         return unquote(self.path.rpartition("/")[2])
 
 
 @dataclass
 class ConnectionsServer:
-    """Answers 200 to everything, unless `gone`, `statuses` or `script` say otherwise.
+    """Responds 200 to every request, unless `gone`, `statuses` or `script` say otherwise.
 
-    With `answer_in_groups_of` n, answers are held back until n requests wait for one. Use as a
-    context manager; it serves from a thread of its own on a free port of 127.0.0.1.
+    With `answer_in_groups_of` n, it holds responses back until n requests are waiting. Use it as a
+    context manager: it serves from a thread of its own, on a free port of 127.0.0.1.
     """
 
     tls: ssl.SSLContext | None = None
     answer_in_groups_of: int = 1
     gone: set[str] = field(default_factory=set)
     statuses: dict[str, int] = field(default_factory=dict)
-    #: What successful posts are answered with.
+    #: Response body of successful posts.
     reply: bytes = b""
     received: list[Received] = field(default_factory=list)
     most_in_flight: int = 0
     port: int = 0
 
     def __post_init__(self) -> None:
-        self._scripts: defaultdict[str, deque[int | Trouble]] = defaultdict(deque)
+        self._scripts: defaultdict[str, deque[int | Failure]] = defaultdict(deque)
         self._writers: dict[int, asyncio.StreamWriter] = {}
         self._serial = 0
         self._in_flight = 0
@@ -82,15 +82,15 @@ class ConnectionsServer:
 
     @property
     def endpoint(self) -> str:
-        """The management address, with a stage."""
+        """The management endpoint, with a stage."""
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}/prod"
 
-    def script(self, connection_id: str, *answers: int | Trouble) -> None:
-        """Answer the next requests for `connection_id` like this, one after the other."""
+    def script(self, connection_id: str, *answers: int | Failure) -> None:
+        """Queue responses or failures for the next requests about `connection_id`."""
         self._scripts[connection_id].extend(answers)
 
     def bodies(self, connection_id: str) -> list[bytes]:
-        """What was posted to `connection_id`, answered well or not."""
+        """Bodies posted to `connection_id`, whatever the response."""
         return [
             request.body
             for request in self.received
@@ -98,7 +98,7 @@ class ConnectionsServer:
         ]
 
     def break_connections(self) -> None:
-        """Reset every connection that is open, as if it had died while nobody looked."""
+        """Reset all open TCP connections."""
         self._call(self._break())
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -122,15 +122,15 @@ class ConnectionsServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._serial += 1
-        over = self._serial
-        self._writers[over] = writer
+        number = self._serial
+        self._writers[number] = writer
         try:
             while True:
-                await self._answer(await _read(reader, over), writer)
+                await self._answer(await _read(reader, number), writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            del self._writers[over]
+            del self._writers[number]
             writer.close()
 
     async def _answer(self, request: Received, writer: asyncio.StreamWriter) -> None:
@@ -140,14 +140,14 @@ class ConnectionsServer:
         try:
             await self._hold_back()
             answer = self._next_answer(request)
-            if answer is Trouble.STALL:
+            if answer is Failure.STALL:
                 await self._loop.create_future()
         finally:
             self._in_flight -= 1
-        if answer is Trouble.RESET:
+        if answer is Failure.RESET:
             _reset(writer)
             raise ConnectionError
-        if answer is Trouble.CUT:
+        if answer is Failure.CUT:
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
             await writer.drain()
             writer.close()
@@ -166,7 +166,7 @@ class ConnectionsServer:
             self._held.clear()
         await turn
 
-    def _next_answer(self, request: Received) -> int | Trouble:
+    def _next_answer(self, request: Received) -> int | Failure:
         connection_id = request.connection_id
         if self._scripts[connection_id]:
             return self._scripts[connection_id].popleft()
@@ -180,7 +180,7 @@ class ConnectionsServer:
         return 200
 
 
-async def _read(reader: asyncio.StreamReader, over: int) -> Received:
+async def _read(reader: asyncio.StreamReader, number: int) -> Received:
     first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     method, path, _ = first.split(" ")
     headers = {}
@@ -188,7 +188,7 @@ async def _read(reader: asyncio.StreamReader, over: int) -> Received:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(method, path, headers, body, over)
+    return Received(method, path, headers, body, number)
 
 
 def _response(status: int, method: str, reply: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""How much tests try: little by default, much on request."""
+"""Sizes of property tests and load tests: small by default, large on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def examples(default: int, deep: int) -> int:
 
 
 def load_profile() -> None:
-    """Set what property tests use that say nothing else; a slow machine fails none of them."""
+    """Set the default profile of property tests. Slow machines fail none of them."""
     settings.register_profile(
         "lingocast",
         deadline=None,

@@ -1,4 +1,4 @@
-"""What tests steer and read instead of time, chance and logs."""
+"""Controllable clock and identifiers, and recorded telemetry."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 class ManualClock:
-    """Time that stands still until a test moves it."""
+    """A clock that stands still until a test advances it."""
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._now_ms = now_ms
@@ -24,7 +24,7 @@ class ManualClock:
 
 
 class CountingIdentifiers:
-    """Identifiers in order; `taken` ones may be given again first."""
+    """Numbered identifiers. Session IDs in `upcoming` come first."""
 
     def __init__(self) -> None:
         self.upcoming: list[str] = []
@@ -41,7 +41,7 @@ class CountingIdentifiers:
 
 @dataclass
 class RecordingTelemetry:
-    """Remembers what operators would see."""
+    """Records metrics and log entries."""
 
     counts: Counter[str] = field(default_factory=Counter)
     by_dimensions: Counter[tuple[str, ...]] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""AudioAccounts in memory, for tests of many instances; it passes the same contract."""
+"""AudioAccounts in memory, for tests with many instances. It passes the contract tests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from shared.data_access.errors import StoreUnavailableError
 
 
 class FakeAccounts:
-    """Every connection is known. `broken` makes each charge fail; `requests` counts them."""
+    """Knows every connection. While `broken`, charges fail; `requests` counts them."""
 
     def __init__(self) -> None:
         self.broken = False
@@ -17,10 +17,10 @@ class FakeAccounts:
     def charge(
         self, connection_id: str, charge: Charge, last: Account | None = None
     ) -> Account | None:
-        """As AudioAccounts.charge."""
+        """See `AudioAccounts.charge`."""
         self.requests += 1
         if self.broken:
-            raise StoreUnavailableError("broken on purpose")
+            raise StoreUnavailableError("fake accounts are broken")
         before = self._covered.get(connection_id)
         shared = before != (last.covered_until if last else None)
         goes_on = before is not None and charge.start <= before <= charge.absurd

@@ -1,4 +1,4 @@
-"""Connections in memory: a `ConnectionSender` that remembers what it was asked to send."""
+"""Connections in memory: a `ConnectionSender` that records its posts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.utils.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """One post as it was asked for."""
+    """One post and its outcome."""
 
     connection_id: str
     data: bytes
@@ -21,13 +21,13 @@ class Post:
 
 
 class FakeConnections:
-    """Every connection is reachable unless the test says otherwise.
+    """Reaches every connection, unless a test says otherwise.
 
-    `gone`, `failing` and `dropping` hold connection ids and may change at any time; `script` queues
-    outcomes for one connection's next posts, ahead of those sets. With a clock, a deadline that has
-    passed drops everything, as with the real sender; without one, time never runs out.
+    `gone`, `failing` and `dropping` hold connection IDs and may change at any time. `script` queues
+    outcomes of one connection's next posts, which take precedence. With a clock, posts after their
+    deadline are dropped, as by the real sender; without one, deadlines never pass.
 
-    It passes the same contract suite as `ConnectionGateway`.
+    It passes the same contract tests as `ConnectionGateway`.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -40,11 +40,11 @@ class FakeConnections:
         self._scripts: defaultdict[str, deque[Outcome]] = defaultdict(deque)
 
     def script(self, connection_id: str, *outcomes: Outcome) -> None:
-        """Let the next posts to `connection_id` end like this, one after the other."""
+        """Queue outcomes of the next posts to `connection_id`."""
         self._scripts[connection_id].extend(outcomes)
 
     def received(self, connection_id: str) -> list[bytes]:
-        """What arrived at `connection_id`, in order."""
+        """Messages that reached `connection_id`, in order."""
         return [
             post.data
             for post in self.posts
@@ -52,7 +52,7 @@ class FakeConnections:
         ]
 
     def recipients(self) -> list[str]:
-        """To whom something arrived, in the order of the posts."""
+        """Connections that posts reached, in order."""
         return [post.connection_id for post in self.posts if post.outcome is Outcome.SENT]
 
     def post_many(
@@ -76,7 +76,7 @@ class FakeConnections:
         return self._send(connection_id, data, deadline_at)
 
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
-        """See `ConnectionSender.delete`; a deleted connection is gone from then on."""
+        """See `ConnectionSender.delete`. A deleted connection is gone from then on."""
         outcome = self._state(connection_id, deadline_at)
         if outcome is Outcome.SENT:
             self.deleted.append(connection_id)

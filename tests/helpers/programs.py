@@ -1,4 +1,4 @@
-"""Tests of the offline engine need programs that a machine may not have."""
+"""Check for the programs that tests of the offline engine need."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from interpreter.engines.offline import programs
 
 
 def require_programs() -> None:
-    """Skip the test where programs are missing, naming their packages; fail it instead where
-    LINGOCAST_REQUIRE_PROGRAMS=1 says that they are there.
+    """Skip the test if programs are missing, and name their packages.
+
+    With LINGOCAST_REQUIRE_PROGRAMS=1, fail it instead.
     """
     line = programs.missing()
     if line is None:

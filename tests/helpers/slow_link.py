@@ -1,4 +1,4 @@
-"""A link to a server that carries no more than so many bytes a second towards the client."""
+"""TCP proxy that limits the bytes per second towards the client."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-# What such a link holds by itself is little: everything else waits at the server.
+# Small buffers, so that data queues up at the server instead of in the proxy.
 _BUFFER_BYTES = 4_096
-_PIECES_A_SECOND = 20
+_READS_PER_SECOND = 20
 
 
 @asynccontextmanager
 async def slow_link(url: str, bytes_per_second: int) -> AsyncIterator[str]:
-    """The address at which the server of `url` is found behind such a link."""
+    """Start a slow proxy to the server of `url`. Yields the proxied URL."""
     parts = urlsplit(url)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,9 +49,9 @@ async def slow_link(url: str, bytes_per_second: int) -> AsyncIterator[str]:
 async def _copy(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bytes_per_second: int | None
 ) -> None:
-    piece = bytes_per_second // _PIECES_A_SECOND if bytes_per_second else 65_536
+    read_bytes = bytes_per_second // _READS_PER_SECOND if bytes_per_second else 65_536
     with contextlib.suppress(OSError):
-        while data := await reader.read(piece):
+        while data := await reader.read(read_bytes):
             writer.write(data)
             await writer.drain()
             if bytes_per_second:

@@ -1,4 +1,4 @@
-"""An event loop whose time passes only when there is nothing else to do, and then at once."""
+"""Event loop in virtual time: it jumps to the next timer as soon as it is idle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T0 = 1_700_000_000_000
 
 
 class _Selector(selectors.SelectSelector):
-    """Does not wait: it moves the time on instead."""
+    """Advances virtual time instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,13 +23,13 @@ class _Selector(selectors.SelectSelector):
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if not ready:
-            assert timeout is not None, "everything waits, and for nothing"
+            assert timeout is not None, "deadlock: every task waits, and no timer is set"
             self.now += max(timeout, 0)
         return ready
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """A loop of virtual seconds from 0; also a `Clock`."""
+    """Event loop whose virtual seconds start at 0. It is also a `Clock`."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -46,19 +46,19 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
-    """What `main` returns in a loop of its own, which it is given as its clock."""
+    """Run `main` in a new virtual loop, passed as its clock. Returns its result."""
     loop = VirtualLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main(loop))
 
 
 class InlineExecutor(Executor):
-    """Does what it is given at once, in the caller's thread."""
+    """Runs each call at once, in the caller's thread."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001 - as an executor does
+        except Exception as error:  # noqa: BLE001 - executors store any exception
             future.set_exception(error)
         return future

@@ -1,4 +1,4 @@
-"""Time that tests let pass: whoever sleeps by it wakes in order, whatever the machine is doing."""
+"""Clock that tests advance: sleepers wake in order, however busy the machine is."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import heapq
 import itertools
 
 T0 = 1_700_000_000_000
-# So many rounds of the loop are enough for everything that can happen without time passing.
+# Rounds of the loop that let all tasks finish what needs no time.
 _ROUNDS = 80
 
 
 class VirtualTime:
-    """A clock, and a sleep that ends when `advance` has come so far."""
+    """A clock, and a `sleep` that ends once `advance` reaches its time."""
 
     def __init__(self) -> None:
         self.ms = 0.0
@@ -35,12 +35,12 @@ class VirtualTime:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Let so much time pass, moment by moment."""
+        """Advance the clock, waking each sleeper at its time."""
         until = self.ms + seconds * 1000
         await self.settle()
         while self._sleepers and self._sleepers[0][0] <= until:
             due, _, woken = heapq.heappop(self._sleepers)
-            if woken.done():  # who slept was cancelled
+            if woken.done():  # the sleeper was cancelled
                 continue
             self.ms = max(self.ms, due)
             woken.set_result(None)
@@ -48,6 +48,6 @@ class VirtualTime:
         self.ms = until
 
     async def settle(self) -> None:
-        """Let everything happen that can without time passing."""
+        """Run all tasks until they wait for time to pass."""
         for _ in range(_ROUNDS):
             await asyncio.sleep(0)

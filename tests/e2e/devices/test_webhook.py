@@ -14,7 +14,7 @@ from shared.protocol.http_messages import MAX_BODY_BYTES
 from tests.e2e.support.bus_wire import SECRET, post, send
 from tests.e2e.support.device_wires import device, now_ms, somebody
 from tests.e2e.support.stage import Stage
-from tests.helpers.bus import as_body, command, progress, signed_headers, watchlist
+from tests.helpers.bus import command, encode, progress, signed_headers, watchlist
 from tests.helpers.wire import Message
 
 FILM = str(uuid.UUID(int=7))
@@ -58,7 +58,7 @@ async def test_a_message_reaches_all_devices_of_its_user_and_the_state(
 async def test_a_replay_changes_nothing(stage: Stage, endpoints: Endpoints) -> None:
     user, target = somebody(), str(uuid.uuid4())
     async with device(stage, user, target) as one:
-        body = as_body(command(user, str(uuid.uuid4()), target, now_ms()))
+        body = encode(command(user, str(uuid.uuid4()), target, now_ms()))
         headers = signed_headers(SECRET, body, int(time.time()))
 
         first = await post(endpoints, body, headers)
@@ -67,7 +67,7 @@ async def test_a_replay_changes_nothing(stage: Stage, endpoints: Endpoints) -> N
         await one.hears()
         assert await one.wire.drained() == []
 
-        body = as_body(progress(user, FILM, 5, position=1))
+        body = encode(progress(user, FILM, 5, position=1))
         headers = signed_headers(SECRET, body, int(time.time()))
         await post(endpoints, body, headers)
         await one.watch(FILM, 30)
@@ -90,7 +90,7 @@ async def test_a_stale_or_missing_signature_is_refused(
 ) -> None:
     user = somebody()
     async with device(stage, user) as one:
-        body = as_body(watchlist(user, FILM, now_ms()))
+        body = encode(watchlist(user, FILM, now_ms()))
         headers = signed_headers(secret, body, int(time.time()) - age)
         if dropped is not None:
             del headers[dropped]

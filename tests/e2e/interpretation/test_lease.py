@@ -164,7 +164,7 @@ async def test_a_stalled_interpreter_loses_the_channel_and_becomes_a_standby(sta
         async with stage.interpreter(session_id, user="ivan") as successor:
             assert await source_change(listener) == ("floor", "human", 2)
             await is_refused(stalled)
-            async with stalled.beating():
+            async with stalled.heartbeats():
                 waits = await stalled.ask("heartbeat")
                 assert (waits["lease"]["holds"], waits["lease"]["standbys"]) == (False, 0)
                 await is_refused(stalled)
@@ -185,7 +185,7 @@ async def test_an_expired_lease_is_regained_if_the_channel_is_free(stage: Stage)
         assert await source_change(listener) == ("floor", "human", 1)
         assert await source_change(listener) == ("human", "floor", 1)
 
-        async with stalled.beating():
+        async with stalled.heartbeats():
             assert await source_change(listener) == ("floor", "human", 2)
             await is_heard(stalled, listener, 2)
 

@@ -9,7 +9,7 @@ import urllib.request
 from urllib.error import HTTPError
 
 from local.endpoints import Endpoints
-from tests.helpers.bus import as_body, signed_headers
+from tests.helpers.bus import encode, signed_headers
 from tests.helpers.wire import PATIENCE_SECONDS, Message
 
 #: The secret of local stacks (docs/operations.md, Secrets).
@@ -18,7 +18,7 @@ SECRET = "local-sync-secret"
 
 async def send(endpoints: Endpoints, envelope: object) -> tuple[int, Message]:
     """Sign an envelope now and post it; returns status and response."""
-    body = as_body(envelope)
+    body = encode(envelope)
     return await post(endpoints, body, signed_headers(SECRET, body, int(time.time())))
 
 

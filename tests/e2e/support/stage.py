@@ -60,7 +60,7 @@ class Stage:
         """An interpreter of a language that sends heartbeats until the end of the block."""
         async with self.connection(user, "interpreters") as interpreter:
             await joined(interpreter, session_id, language, role="interpreter", **more)
-            async with interpreter.beating():
+            async with interpreter.heartbeats():
                 yield interpreter
 
 

@@ -1,4 +1,4 @@
-"""DynamoDB's expressions, as far as the repositories use them, over items in wire format."""
+"""The subset of DynamoDB's expressions that the repositories use, over items in wire format."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COMPARES: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def invalid(operation: str, why: str) -> ClientError:
-    """DynamoDB's refusal of a request that makes no sense."""
+    """DynamoDB's error for an invalid request."""
     return ClientError(
         {
             "Error": {"Code": "ValidationException", "Message": why},
@@ -34,7 +34,7 @@ def invalid(operation: str, why: str) -> ClientError:
 
 
 class Expression:
-    """One expression over one item: tokens are read from left to right, and evaluated at once."""
+    """One expression over one item, evaluated while it is parsed from left to right."""
 
     def __init__(
         self, text: str, item: Wire | None, names: Mapping[str, str], values: Mapping[str, Any]
@@ -46,13 +46,13 @@ class Expression:
         self._values = values
 
     def holds(self) -> bool:
-        """The value of a condition."""
+        """Evaluate a condition."""
         value = self._either()
         assert self._at == len(self._tokens), self._tokens[self._at :]
         return value
 
     def updated(self) -> Wire:
-        """The item after an update. All operands are of the item before it."""
+        """Return the updated item. Operands are read from the item before the update."""
         after: Wire = dict(self._item)
         clause = ""
         while self._at < len(self._tokens):
@@ -202,7 +202,7 @@ def _get(item: Wire, path: list[str]) -> Wire | None:
 
 
 def _put(item: Wire, path: list[str], value: Wire | None) -> Wire:
-    """A copy with another value at a path, or without it."""
+    """A copy with a value at a path, or without the path if the value is None."""
     name, *rest = path
     after = dict(item)
     if rest:

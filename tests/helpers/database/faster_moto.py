@@ -1,7 +1,7 @@
-"""A shortcut through moto's serializer, which takes two thirds of every call to a table.
+"""Shortcut in moto's serializer, which takes two thirds of the time of every table call.
 
-For each of the ten types that an attribute's value can have it tries several names, and builds an
-object for each of them. Values are plain dictionaries here: a lookup finds the same.
+For each of the ten types of an attribute value, moto tries several names and builds an object each
+time. The values are plain dictionaries, so a lookup gives the same result.
 """
 
 from __future__ import annotations
@@ -24,6 +24,6 @@ def _get_value(self: Any, value: Any, key: str, shape: Any) -> Any:
 
 @contextmanager
 def faster_moto() -> Iterator[None]:
-    """Take the shortcut until the end of the block."""
+    """Use the shortcut within the block."""
     with patch.object(ResponseSerializer, "get_value", _get_value):
         yield

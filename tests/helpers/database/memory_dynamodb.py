@@ -1,6 +1,6 @@
-"""DynamoDB in memory, without the work of a protocol: some fifty times as fast as moto.
+"""DynamoDB in memory, about fifty times as fast as moto because it needs no protocol.
 
-It has the tables of the stack and what the repositories ask for; the same contract suite runs
+It has the stack's tables and the operations that the repositories use. The same contract tests run
 against moto.
 """
 
@@ -20,7 +20,7 @@ _KEYS = {
     ANNOUNCEMENTS: (schema.ANNOUNCEMENT_KEY,),
     DEVICES: (schema.USER_ID, schema.DEVICE_ITEM),
 }
-# The keys of each index, and what it holds beside them and the table's own.
+# The keys of each index, and its attributes besides its own and the table's keys.
 _INDEXES: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
     schema.ACTIVE_INDEX: ((schema.ACTIVE_BUCKET, schema.SESSION_ID), ()),
     schema.AUDIENCE_INDEX: ((schema.SESSION_ID, schema.SEAT), ()),
@@ -30,62 +30,62 @@ _INDEXES: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
 
 
 class MemoryDynamoDB:
-    """A client of one account with the stack's tables, empty at first."""
+    """A client of one account with the stack's tables, which start empty."""
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[tuple[str, ...], Wire]] = {name: {} for name in _KEYS}
 
-    def get_item(self, **asked: Any) -> Any:
-        item = self._of(asked["TableName"]).get(_key(asked["TableName"], asked["Key"]))
+    def get_item(self, **request: Any) -> Any:
+        item = self._rows_of(request["TableName"]).get(_key(request["TableName"], request["Key"]))
         return {} if item is None else {"Item": item}
 
-    def batch_get_item(self, **asked: Any) -> Any:
-        ((table, request),) = asked["RequestItems"].items()
-        found = (self._of(table).get(_key(table, key)) for key in request["Keys"])
+    def batch_get_item(self, **request: Any) -> Any:
+        ((table, wanted),) = request["RequestItems"].items()
+        found = (self._rows_of(table).get(_key(table, key)) for key in wanted["Keys"])
         return {"Responses": {table: [item for item in found if item is not None]}}
 
-    def put_item(self, **asked: Any) -> Any:
-        table, item = asked["TableName"], asked["Item"]
-        before = self._checked("PutItem", table, item, asked)
-        self._of(table)[_key(table, item)] = item
-        return _old(before, asked)
+    def put_item(self, **request: Any) -> Any:
+        table, item = request["TableName"], request["Item"]
+        before = self._checked("PutItem", table, item, request)
+        self._rows_of(table)[_key(table, item)] = item
+        return _old(before, request)
 
-    def update_item(self, **asked: Any) -> Any:
-        table, key = asked["TableName"], asked["Key"]
-        before = self._checked("UpdateItem", table, key, asked)
-        text = asked["UpdateExpression"]
-        expression = self._expression(text, key if before is None else before, asked)
-        self._of(table)[_key(table, key)] = expression.updated()
-        return _old(before, asked)
+    def update_item(self, **request: Any) -> Any:
+        table, key = request["TableName"], request["Key"]
+        before = self._checked("UpdateItem", table, key, request)
+        text = request["UpdateExpression"]
+        expression = self._expression(text, key if before is None else before, request)
+        self._rows_of(table)[_key(table, key)] = expression.updated()
+        return _old(before, request)
 
-    def delete_item(self, **asked: Any) -> Any:
-        table, key = asked["TableName"], asked["Key"]
-        before = self._checked("DeleteItem", table, key, asked)
-        self._of(table).pop(_key(table, key), None)
-        return _old(before, asked)
+    def delete_item(self, **request: Any) -> Any:
+        table, key = request["TableName"], request["Key"]
+        before = self._checked("DeleteItem", table, key, request)
+        self._rows_of(table).pop(_key(table, key), None)
+        return _old(before, request)
 
-    def query(self, **asked: Any) -> Any:
-        table, index = asked["TableName"], asked.get("IndexName")
+    def query(self, **request: Any) -> Any:
+        table, index = request["TableName"], request.get("IndexName")
         keys, kept = _INDEXES[index] if index else (_KEYS[table], None)
         found = [
             item
-            for item in self._of(table).values()
+            for item in self._rows_of(table).values()
             if all(name in item for name in keys)
-            and self._expression(asked["KeyConditionExpression"], item, asked).holds()
+            and self._expression(request["KeyConditionExpression"], item, request).holds()
         ]
         found.sort(key=lambda item: _order(item[keys[1]]))
         if kept is not None:
             names = {*keys, *kept, *_KEYS[table]}
             found = [{name: item[name] for name in item if name in names} for item in found]
-        return _page(found, asked, (*_KEYS[table], *keys))
+        return _page(found, request, (*_KEYS[table], *keys))
 
-    def scan(self, **asked: Any) -> Any:
-        return {"Items": list(self._of(asked["TableName"]).values())}
+    def scan(self, **request: Any) -> Any:
+        return {"Items": list(self._rows_of(request["TableName"]).values())}
 
-    def delete_table(self, **asked: Any) -> Any:
-        del self._rows[asked["TableName"]]
+    def delete_table(self, **request: Any) -> Any:
+        del self._rows[request["TableName"]]
 
-    def _of(self, table: str) -> dict[tuple[str, ...], Wire]:
+    def _rows_of(self, table: str) -> dict[tuple[str, ...], Wire]:
         if table not in self._rows:
             response: Any = {
                 "Error": {"Code": "ResourceNotFoundException", "Message": "no such table"},
@@ -95,8 +95,8 @@ class MemoryDynamoDB:
         return self._rows[table]
 
     def _checked(self, operation: str, table: str, key: Wire, arguments: Any) -> Wire | None:
-        """The row before a write. Raises what DynamoDB does if the condition fails."""
-        before = self._of(table).get(_key(table, key))
+        """Check the condition of a write and return the row before it, or raise like DynamoDB."""
+        before = self._rows_of(table).get(_key(table, key))
         condition = arguments.get("ConditionExpression")
         if condition is None or self._expression(condition, before, arguments).holds():
             return before
@@ -118,13 +118,13 @@ def _key(table: str, item: Wire) -> tuple[str, ...]:
     return tuple(item[name]["S"] for name in _KEYS[table])
 
 
-def _page(found: list[Wire], asked: Any, keys: tuple[str, ...]) -> Any:
-    """The items after ExclusiveStartKey, `Limit` at most."""
-    start = asked.get("ExclusiveStartKey")
+def _page(found: list[Wire], request: Any, keys: tuple[str, ...]) -> Any:
+    """The page of items after ExclusiveStartKey, of at most `Limit` items."""
+    start = request.get("ExclusiveStartKey")
     if start is not None:
         place = [{name: item[name] for name in keys} for item in found].index(start)
         found = found[place + 1 :]
-    limit = asked.get("Limit", len(found))
+    limit = request.get("Limit", len(found))
     if len(found) <= limit:
         return {"Items": found}
     last = found[limit - 1]

@@ -1,4 +1,4 @@
-"""The tables as the stack defines them, for moto."""
+"""The stack's tables in moto, and repositories over the database in use."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ ANNOUNCEMENTS = "announcements"
 DEVICES = "devices"
 
 
-# The database that tests work on at present, if it is not moto's.
+# Stack of databases set by `using`. Without one, tests use moto.
 _in_use: list[Any] = []
 
 
 def dynamodb() -> DynamoDBClient:
-    """The client of the database in use: the one given to `using`, or else moto's, which works
-    within `moto_tables`.
+    """The client of the database in use: that of `using`, or else moto's.
+
+    moto's client works within `moto_tables`.
     """
     client: DynamoDBClient = _in_use[-1] if _in_use else _moto_client()
     return client
@@ -40,7 +41,7 @@ def dynamodb() -> DynamoDBClient:
 
 @cache
 def _moto_client() -> DynamoDBClient:
-    # Making a client takes longer than most tests.
+    # Creating a client takes longer than most tests.
     return clients.dynamodb_client()
 
 
@@ -159,5 +160,5 @@ def connections_repository(client: Any = None) -> ConnectionsRepository:
 
 
 def devices_table() -> Table:
-    """The table of devices."""
+    """The devices table."""
     return Table(dynamodb(), DEVICES, (schema.USER_ID, schema.DEVICE_ITEM))

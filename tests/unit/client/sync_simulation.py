@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from client.protocol.replica import DeviceReplica, SavedReplica
 from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
-from tests.helpers.device_people import device_id
+from tests.helpers.phones import device_id
 from tests.unit.client.sync_model import ClockSkewError
 
 CONTENTS = ("a", "b", "c")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.helpers.device_people import Phone, phone
+from tests.helpers.phones import Phone, phone
 from tests.helpers.world import World
 
 

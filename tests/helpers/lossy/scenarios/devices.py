@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from shared.protocol.device_messages import GetSyncSnapshot, RegisterDevice, Sync
 from tests.helpers.clients import Message
-from tests.helpers.device_people import device_id, phone
 from tests.helpers.lossy.scenarios.registry import Action, Check, scenario
 from tests.helpers.lossy.world import SessionSetup
+from tests.helpers.phones import device_id, phone
 
 
 @scenario(RegisterDevice)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from client.protocol.replica import DeviceReplica
 from shared.protocol.device_messages import Sync, SyncAccepted, SyncMessage, SyncSnapshot
 from shared.protocol.message_base import encode
-from tests.helpers.device_people import device_id, phone
+from tests.helpers.phones import device_id, phone
 from tests.helpers.world import World, new_world
 from tests.unit.client.sync_model import ClockSkewError
 from tests.unit.client.sync_simulation import CLOCKS, STORIES, Simulation, Story
@@ -38,17 +38,17 @@ class Functions:
 
     def sync(self, origin: str, change: Sync) -> tuple[SyncAccepted, SyncMessage | None]:
         """Return the functions' reply, and the message relayed to the others."""
-        before = {it: len(device.heard()) for it, device in self._devices.items()}
+        before = {it: len(device.received()) for it, device in self._devices.items()}
         request = json.loads(encode(change))
         del request["action"]
         reply = self._world.ask(self._devices[origin].connection, "sync", **request)
         if reply["type"] == "error":
             assert reply["code"] == "CLOCK_SKEW", reply
             raise ClockSkewError
-        heard = {it: device.heard()[before[it] :] for it, device in self._devices.items()}
-        assert heard.pop(origin) == []
-        relayed = [message for messages in heard.values() for message in messages]
-        assert len(relayed) in {0, len(heard)}
+        received = {it: device.received()[before[it] :] for it, device in self._devices.items()}
+        assert received.pop(origin) == []
+        relayed = [message for messages in received.values() for message in messages]
+        assert len(relayed) in {0, len(received)}
         return (
             msgspec.convert(reply, SyncAccepted),
             msgspec.convert(relayed[0], SyncMessage) if relayed else None,
@@ -81,7 +81,7 @@ def test_a_command_reaches_its_target_and_is_news_once() -> None:
         for _ in range(2):
             reply = msgspec.convert(world.ask(laptop.connection, "sync", **request), SyncAccepted)
             sender.confirm(command, reply)
-        (relayed,) = [msgspec.convert(message, SyncMessage) for message in tv.heard()]
+        (relayed,) = [msgspec.convert(message, SyncMessage) for message in tv.received()]
         assert target.apply(relayed)
         assert not target.apply(relayed)
         assert relayed.arguments == {"position": 12.5}

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from shared.models.delivery import Outcome
-from tests.helpers.device_people import Phone, device_id, phone
+from tests.helpers.phones import Phone, device_id, phone
 from tests.helpers.world import World
 
 
@@ -17,12 +17,12 @@ def test_a_command_reaches_only_its_target(three: tuple[Phone, Phone, Phone]) ->
     reply = one.command(two.device_id.upper(), "seek", commandId=identity, arguments={"to": 90})
 
     assert (reply["applied"], reply["delivered"]) == (True, 1)
-    (heard,) = two.heard()
+    (heard,) = two.received()
     assert heard["originDeviceId"] == one.device_id
     assert heard["targetDeviceId"] == two.device_id
     assert (heard["commandId"], heard["command"]) == (identity, "seek")
     assert heard["arguments"] == {"to": 90}
-    assert other.heard() == []
+    assert other.received() == []
     assert one.snapshot() == []
 
 
@@ -37,7 +37,7 @@ def test_a_repeated_command_is_relayed_once(
     world.disconnect(two.connection)
     # The target has received it and may disconnect.
     assert one.command(two.device_id, **command) == first
-    assert len(two.heard()) == 1
+    assert len(two.received()) == 1
     assert world.telemetry.counts["SyncDuplicates"] == 2
 
 
@@ -51,7 +51,7 @@ def test_a_retry_sends_an_undelivered_command_again(
     assert one.command(two.device_id, **command)["delivered"] == 0
     assert one.command(two.device_id, **command)["delivered"] == 1
     assert one.command(two.device_id, **command)["delivered"] == 1
-    assert len(two.heard()) == 1
+    assert len(two.received()) == 1
 
 
 def test_an_id_cannot_be_reused_for_another_command(three: tuple[Phone, Phone, Phone]) -> None:
@@ -63,7 +63,7 @@ def test_an_id_cannot_be_reused_for_another_command(three: tuple[Phone, Phone, P
 
     assert reply["code"] == "INVALID_SYNC"
     assert reply["message"].startswith("commandId: already used by another command")
-    assert [item["command"] for item in two.heard()] == ["play"]
+    assert [item["command"] for item in two.received()] == ["play"]
 
 
 def test_commands_of_other_users_are_independent(
@@ -91,7 +91,7 @@ def test_a_command_to_an_offline_device_is_refused(
     assert (reply["status"], reply["code"]) == (409, "DEVICE_OFFLINE")
     back = phone(world, "alice", 2)
     assert one.command(two.device_id, "handoff", **command)["delivered"] == 1
-    assert len(back.heard()) == 1
+    assert len(back.received()) == 1
 
 
 def test_a_command_to_a_gone_device_takes_it_offline(
@@ -101,5 +101,5 @@ def test_a_command_to_a_gone_device_takes_it_offline(
     world.sender.gone.add(two.connection)
 
     assert one.command(two.device_id, "handoff")["code"] == "DEVICE_OFFLINE"
-    online = [item["online"] for item in other.heard("devicesChanged")[-1]["devices"]]
+    online = [item["online"] for item in other.received("devicesChanged")[-1]["devices"]]
     assert online == [True, False, True]

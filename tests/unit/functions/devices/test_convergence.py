@@ -20,7 +20,7 @@ from shared.models.hlc import Hlc, HybridClock
 from tests.helpers.clients import Message
 from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
-from tests.helpers.device_people import device_id
+from tests.helpers.phones import device_id
 from tests.helpers.world import World, new_world
 
 CONTENTS = st.sampled_from(["film", "series"])

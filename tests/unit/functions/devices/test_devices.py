@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.device_people import device_id, last_change, online, phone
+from tests.helpers.phones import device_id, last_change, online, phone
 from tests.helpers.world import World
 
 
@@ -20,8 +20,8 @@ def test_registering_notifies_the_other_devices(world: World) -> None:
         {"deviceId": device_id(2), "name": "TV", "kind": "tv", "online": True},
     ]
     assert second.registered["devices"] == both
-    assert first.heard(None) == [{"type": "devicesChanged", "devices": both}]
-    assert second.heard(None) == []
+    assert first.received(None) == [{"type": "devicesChanged", "devices": both}]
+    assert second.received(None) == []
 
 
 def test_devices_of_other_users_are_invisible(world: World) -> None:
@@ -29,7 +29,7 @@ def test_devices_of_other_users_are_invisible(world: World) -> None:
     bob = phone(world, "bob", 1)
 
     assert online(bob.registered["devices"]) == {device_id(1): True}
-    assert alice.heard(None) == []
+    assert alice.received(None) == []
 
 
 def test_a_newer_connection_replaces_and_closes_the_older_one(
@@ -39,17 +39,17 @@ def test_a_newer_connection_replaces_and_closes_the_older_one(
     old = phone(world, "alice", 1, name="Phone")
     new = phone(world, "alice", 1)
 
-    assert old.heard("deviceReplaced") == [{"type": "deviceReplaced", "deviceId": device_id(1)}]
+    assert old.received("deviceReplaced") == [{"type": "deviceReplaced", "deviceId": device_id(1)}]
     assert world.sender.deleted == [old.connection]
     # Missing fields keep their values.
     assert new.registered["devices"][0]["name"] == "Phone"
     # Its late $disconnect has no effect.
-    before = len(tv.heard("devicesChanged"))
+    before = len(tv.received("devicesChanged"))
     world.disconnect(old.connection)
-    assert len(tv.heard("devicesChanged")) == before
+    assert len(tv.received("devicesChanged")) == before
     assert tv.watch("film")["delivered"] == 1
-    assert len(new.heard()) == 1
-    assert old.heard() == []
+    assert len(new.received()) == 1
+    assert old.received() == []
 
 
 def test_a_replaced_connection_is_no_longer_registered(world: World) -> None:
@@ -66,7 +66,7 @@ def test_registering_again_on_the_same_connection_closes_nothing(world: World) -
 
     assert again["devices"][0]["name"] == "Mine"
     assert world.sender.deleted == []
-    assert one.heard(None) == []
+    assert one.received(None) == []
 
 
 def test_a_connection_is_one_device_at_a_time(world: World) -> None:
@@ -78,7 +78,7 @@ def test_a_connection_is_one_device_at_a_time(world: World) -> None:
     expected = {device_id(1): False, device_id(2): True, device_id(9): True}
     assert online(reply["devices"]) == last_change(world, tv.connection) == expected
     assert one.watch("film")["type"] == "syncAccepted"
-    assert tv.heard()[-1]["originDeviceId"] == device_id(2)
+    assert tv.received()[-1]["originDeviceId"] == device_id(2)
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
@@ -96,23 +96,23 @@ def test_syncs_come_from_the_new_device_after_a_change(
 
     if commands_first:
         assert one.command(device_id(1))["delivered"] == 1
-        assert former.heard()[-1]["originDeviceId"] == device_id(2)
+        assert former.received()[-1]["originDeviceId"] == device_id(2)
     assert one.watch("song")["delivered"] == 2
     for other in (tv, former):
-        assert other.heard()[-1]["originDeviceId"] == device_id(2)
+        assert other.received()[-1]["originDeviceId"] == device_id(2)
     assert one.command(device_id(2))["code"] == "INVALID_SYNC"
 
 
 def test_a_connection_replaced_by_another_instance_cannot_command(world: World) -> None:
     tv, one = phone(world, "alice", 9), phone(world, "alice", 1)
     one.watch("film")
-    heard = len(tv.heard())
+    heard = len(tv.received())
 
     with world.another_instance("device_sync"):
         phone(world, "alice", 1)
 
     assert one.command(tv.device_id)["code"] == "DEVICE_NOT_REGISTERED"
-    assert len(tv.heard()) == heard
+    assert len(tv.received()) == heard
 
 
 def test_device_ids_are_case_insensitive(world: World) -> None:

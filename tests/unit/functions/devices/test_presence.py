@@ -10,7 +10,7 @@ import pytest
 from shared.models.delivery import Outcome
 from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
-from tests.helpers.device_people import device_id, last_change, online, phone
+from tests.helpers.phones import device_id, last_change, online, phone
 from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World
 
@@ -22,7 +22,7 @@ def test_a_disconnect_takes_the_device_offline_and_notifies_once(world: World) -
     world.disconnect(second.connection)
 
     assert last_change(world, first.connection) == {device_id(1): True, device_id(2): False}
-    assert len(first.heard("devicesChanged")) == 2
+    assert len(first.received("devicesChanged")) == 2
 
 
 def test_a_device_found_gone_by_devices_changed_causes_another_one(world: World) -> None:
@@ -115,10 +115,10 @@ def test_the_presence_check_takes_devices_without_connection_offline(
     assert world.telemetry.counts["ConnectedDevices"] == 3
     assert world.telemetry.counts["ConnectedUsers"] == 2
     assert last_change(world, first.connection) == {device_id(1): True, device_id(2): False}
-    count = len(first.heard("devicesChanged"))
+    count = len(first.received("devicesChanged"))
     world.presence()
     assert world.telemetry.counts["ConnectedDevices"] == 3 + 2
-    assert len(first.heard("devicesChanged")) == count
+    assert len(first.received("devicesChanged")) == count
 
 
 def test_the_presence_check_covers_more_than_a_hundred_devices(world: World) -> None:

@@ -17,7 +17,7 @@ from shared.models.hlc import Hlc
 from shared.protocol.device_messages import SyncMessage
 from tests.helpers.clients import Message
 from tests.helpers.database.tables import devices_table
-from tests.helpers.device_people import Phone, phone
+from tests.helpers.phones import Phone, phone
 from tests.helpers.world import World
 
 MAX_PAGE_BYTES = 24 * 1024
@@ -56,7 +56,7 @@ def test_contains_the_winner_of_each_content_and_no_commands(world: World) -> No
     assert [item["kind"] for item in items] == ["progressUpdate", "watchlistUpdate"]
     assert (items[0]["positionSeconds"], items[1]["operation"]) == (2, "remove")
     # Items equal the pushes that the device would have received.
-    assert items == two.heard()[1:3]
+    assert items == two.received()[1:3]
 
 
 def test_contains_changes_since_a_time_minus_the_overlap(world: World) -> None:
@@ -133,10 +133,10 @@ def test_registering_with_since_pushes_the_first_page(world: World) -> None:
     back = phone(world, "alice", 2, since=0)
     without_since = phone(world, "alice", 3)
 
-    (page,) = back.heard("syncSnapshot")
+    (page,) = back.received("syncSnapshot")
     assert contents(page["items"]) == ["film"]
     assert page["timestamp"] == back.registered["timestamp"]
-    assert without_since.heard("syncSnapshot") == []
+    assert without_since.received("syncSnapshot") == []
 
 
 def test_users_cannot_read_each_others_state(world: World) -> None:
@@ -146,7 +146,7 @@ def test_users_cannot_read_each_others_state(world: World) -> None:
     cursor = world.ask(alice.connection, "getSyncSnapshot")["cursor"]
     mallory = phone(world, "mallory", 1, since=0)
 
-    assert mallory.heard("syncSnapshot")[0]["items"] == []
+    assert mallory.received("syncSnapshot")[0]["items"] == []
     for fields in ({}, {"since": 0}, {"cursor": cursor}):
         reply = world.ask(mallory.connection, "getSyncSnapshot", **fields)
         assert reply["items"] == []

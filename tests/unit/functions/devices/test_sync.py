@@ -6,7 +6,7 @@ import pytest
 
 from tests.helpers.database.interruptible_client import InterruptibleClient
 from tests.helpers.database.tables import dynamodb
-from tests.helpers.device_people import Phone, device_id, phone
+from tests.helpers.phones import Phone, device_id, phone
 from tests.helpers.world import World
 
 
@@ -26,7 +26,7 @@ def test_a_change_reaches_only_the_users_other_devices(
         "delivered": 2,
     }
     for other in others:
-        assert other.heard() == [
+        assert other.received() == [
             {
                 "type": "syncMessage",
                 "kind": "progressUpdate",
@@ -38,8 +38,8 @@ def test_a_change_reaches_only_the_users_other_devices(
                 "durationSeconds": 7_200.0,
             }
         ]
-    assert one.heard() == []
-    assert bob.heard() == []
+    assert one.received() == []
+    assert bob.received() == []
     assert bob.snapshot() == []
     assert world.telemetry.by_dimensions["SyncMessagesRelayed", "progressUpdate"] == 2
     assert world.telemetry.durations.count("SyncRelayDuration") == 1
@@ -59,7 +59,7 @@ def test_texts_and_arguments_arrive_unchanged(
     one.sync("watchlistUpdate", contentId=content, operation="add")
     one.command(other.device_id, "handoff", arguments=arguments)
 
-    added, commanded = other.heard()
+    added, commanded = other.received()
     assert (added["contentId"], added["operation"]) == (content, "add")
     assert commanded["arguments"] == arguments
     assert other.snapshot()[0]["contentId"] == content
@@ -80,7 +80,7 @@ def test_the_later_clock_wins_in_any_order(world: World, three: tuple[Phone, Pho
         assert (reply["applied"], reply["delivered"]) == (False, 0)
         assert reply["current"]["hlc"] == late
         assert reply["current"]["positionSeconds"] == 50
-    assert len(three_.heard()) == 1
+    assert len(three_.received()) == 1
     assert world.telemetry.counts["SyncConflicts"] == 3
 
     assert two.watch("film", 10, hlc={**late, "node": "ba"})["applied"] is True
@@ -108,8 +108,8 @@ def test_a_repeated_change_is_relayed_again(
     first = one.watch("film", hlc=hlc)
 
     assert one.watch("film", hlc=hlc) == first
-    assert len(two.heard()) == 2
-    assert two.heard()[0] == two.heard()[1]
+    assert len(two.received()) == 2
+    assert two.received()[0] == two.received()[1]
     assert world.telemetry.counts["SyncDuplicates"] == 1
     assert world.telemetry.counts["SyncConflicts"] == 0
 
@@ -125,7 +125,7 @@ def test_a_clock_cannot_be_reused_for_another_change(
 
     assert reply["applied"] is False
     assert reply["current"]["positionSeconds"] == 1
-    assert len(two.heard()) == 1
+    assert len(two.received()) == 1
 
 
 def test_a_retry_relays_after_a_crash(world: World) -> None:
@@ -140,10 +140,10 @@ def test_a_retry_relays_after_a_crash(world: World) -> None:
 
     database.interrupt(die, after=1)
     assert one.watch("series", hlc=hlc)["code"] == "INTERNAL"
-    assert len(two.heard()) == 1
+    assert len(two.received()) == 1
 
     assert one.watch("series", hlc=hlc)["delivered"] == 1
-    assert two.heard()[-1]["contentId"] == "series"
+    assert two.received()[-1]["contentId"] == "series"
 
 
 def test_a_device_that_registers_during_a_sync_gets_the_change(
@@ -166,8 +166,8 @@ def test_a_device_that_registers_during_a_sync_gets_the_change(
             assert calls == 3, "a sync is one read, one write and one query"
             return
         (newcomer,) = arrived
-        found = [item for page in newcomer.heard("syncSnapshot") for item in page["items"]]
-        known = {item["contentId"] for item in found + newcomer.heard()}
+        found = [item for page in newcomer.received("syncSnapshot") for item in page["items"]]
+        known = {item["contentId"] for item in found + newcomer.received()}
         assert f"film-{calls}" in known
     pytest.fail("a sync makes more calls than were tried")
 
@@ -182,7 +182,7 @@ def test_a_gone_device_goes_offline_and_the_others_are_notified(
 
     assert reply["delivered"] == 1
     states = {
-        item["deviceId"]: item["online"] for item in two.heard("devicesChanged")[-1]["devices"]
+        item["deviceId"]: item["online"] for item in two.received("devicesChanged")[-1]["devices"]
     }
     assert states == {device_id(1): True, device_id(2): True, device_id(3): False}
     assert world.clean_ups.events == [{"connectionId": gone.connection}]
@@ -198,7 +198,7 @@ def test_a_failed_push_does_not_affect_other_devices(
     world.sender.failing.add(slow.connection)
 
     assert one.watch("film")["delivered"] == 1
-    assert len(two.heard()) == 1
+    assert len(two.received()) == 1
     assert world.clean_ups.events == []
 
 
@@ -214,7 +214,7 @@ def test_a_clock_may_be_at_most_a_minute_ahead(
     if ahead_ms > 60_000:
         assert (reply["status"], reply["code"]) == (400, "CLOCK_SKEW")
         assert reply["message"].startswith("hlc.wallMs: 60001 ms ahead")
-        assert (two.heard(), two.snapshot()) == ([], [])
+        assert (two.received(), two.snapshot()) == ([], [])
     else:
         assert reply["applied"] is True
 
@@ -226,7 +226,7 @@ def test_an_unregistered_connection_is_refused(world: World) -> None:
     reply = stranger.watch("film")
 
     assert (reply["status"], reply["code"]) == (409, "DEVICE_NOT_REGISTERED")
-    assert (two.heard(), two.snapshot()) == ([], [])
+    assert (two.received(), two.snapshot()) == ([], [])
 
 
 def test_an_unavailable_table_is_a_retryable_error(world: World) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.device_people import Phone, device_id
+from tests.helpers.phones import Phone, device_id
 
 WATCHED: dict[str, Any] = {"contentId": "film", "positionSeconds": 1, "durationSeconds": 2}
 LISTED = {"contentId": "film", "operation": "add"}
@@ -66,7 +66,7 @@ def test_invalid_fields_change_nothing(
 
     assert reply["code"] == code, reply
     assert reply["message"].startswith(text)
-    assert (two.heard(), two.snapshot()) == ([], [])
+    assert (two.received(), two.snapshot()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_arguments_nested_too_deep_are_refused(
     reply = one.world.ask_text(one.connection, text, "device_sync")
 
     assert reply["code"] in {"INVALID_SYNC", "INVALID_MESSAGE"}, reply
-    assert two.heard() == []
+    assert two.received() == []
 
 
 def test_arguments_may_be_nested(three: tuple[Phone, Phone, Phone]) -> None:
@@ -114,7 +114,7 @@ def test_arguments_may_be_nested(three: tuple[Phone, Phone, Phone]) -> None:
     fields: dict[str, Any] = {**COMMAND, "arguments": {"in": arguments}}
 
     assert one.sync("deviceCommand", **fields)["applied"]
-    assert two.heard()[0]["arguments"] == {"in": arguments}
+    assert two.received()[0]["arguments"] == {"in": arguments}
 
 
 def test_fields_of_another_kind_are_not_relayed(three: tuple[Phone, Phone, Phone]) -> None:
@@ -122,4 +122,4 @@ def test_fields_of_another_kind_are_not_relayed(three: tuple[Phone, Phone, Phone
 
     one.sync("watchlistUpdate", **WATCHED, operation="remove", command="play")
 
-    assert not {"positionSeconds", "command"} & two.heard()[0].keys()
+    assert not {"positionSeconds", "command"} & two.received()[0].keys()

@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.bus import (
-    as_body,
     command,
-    posted,
+    encode,
     progress,
     signed_headers,
     watchlist,
+    webhook_event,
 )
 from tests.helpers.clients import Message
-from tests.helpers.device_people import device_id, phone
+from tests.helpers.phones import device_id, phone
 from tests.helpers.world import World
 
 FILM = str(uuid.UUID(int=77))
@@ -29,7 +29,7 @@ def send(
     world: World, envelope: object, *, body: bytes | None = None, encoded: bool = False
 ) -> tuple[int, Message]:
     """Sign and post an envelope; return status and body."""
-    body = as_body(envelope) if body is None else body
+    body = encode(envelope) if body is None else body
     now = world.clock.now_ms()
     return post(world, body, signed_headers(world.sync_secret, body, now // 1000), encoded=encoded)
 
@@ -37,7 +37,7 @@ def send(
 def post(
     world: World, body: bytes, headers: dict[str, str], *, encoded: bool = False
 ) -> tuple[int, Message]:
-    event = posted(body, headers, world.clock.now_ms(), encoded=encoded)
+    event = webhook_event(body, headers, world.clock.now_ms(), encoded=encoded)
     answer = world.call("device_sync", event)
     return answer["statusCode"], json.loads(answer["body"])
 
@@ -53,8 +53,8 @@ def test_all_devices_of_the_user_receive_a_change(world: World, encoded: bool) -
         200,
         {"status": "success", "applied": True, "relayed_to_devices": 2},
     )
-    assert one.heard() == two.heard() == one.snapshot()
-    assert one.heard() == [
+    assert one.received() == two.received() == one.snapshot()
+    assert one.received() == [
         {
             "type": "syncMessage",
             "kind": "watchlistUpdate",
@@ -64,7 +64,7 @@ def test_all_devices_of_the_user_receive_a_change(world: World, encoded: bool) -
             "operation": "add",
         }
     ]
-    assert bob.heard() == []
+    assert bob.received() == []
 
 
 def test_the_origin_does_not_receive_its_own_change(world: World) -> None:
@@ -73,8 +73,8 @@ def test_the_origin_does_not_receive_its_own_change(world: World) -> None:
     _, answer = send(world, watchlist("alice", FILM, 5, deviceId=one.device_id))
 
     assert answer["relayed_to_devices"] == 1
-    assert one.heard() == []
-    assert two.heard()[0]["originDeviceId"] == one.device_id
+    assert one.received() == []
+    assert two.received()[0]["originDeviceId"] == one.device_id
 
 
 def test_bus_messages_are_ordered_by_clock(world: World) -> None:
@@ -97,9 +97,9 @@ def test_repeated_messages_change_nothing(world: World) -> None:
 
     for envelope in (watchlist("alice", FILM, now), commanded):
         assert send(world, envelope) == send(world, envelope)
-    assert [item["kind"] for item in two.heard()] == ["watchlistUpdate"] * 2 + ["deviceCommand"]
-    assert two.heard()[-1]["arguments"] == {"why": ["<b>"]}
-    assert one.heard("syncMessage") == two.heard()[:2]
+    assert [item["kind"] for item in two.received()] == ["watchlistUpdate"] * 2 + ["deviceCommand"]
+    assert two.received()[-1]["arguments"] == {"why": ["<b>"]}
+    assert one.received("syncMessage") == two.received()[:2]
 
 
 def test_a_user_without_devices_is_no_error(world: World) -> None:
@@ -168,7 +168,7 @@ def test_errors_name_the_field_and_change_nothing(
 
     assert (answered, answer["status"], answer["code"]) == (status, "error", code), answer
     assert answer["message"].startswith(text)
-    assert (one.heard(), one.snapshot()) == ([], [])
+    assert (one.received(), one.snapshot()) == ([], [])
 
 
 def test_a_body_that_is_not_json(world: World) -> None:
@@ -202,7 +202,7 @@ def test_invalid_signatures_change_nothing(
     world: World, changes: dict[str, str | None], text: str
 ) -> None:
     one = phone(world, "alice", 1)
-    body = as_body(ADDED)
+    body = encode(ADDED)
     signed = signed_headers(world.sync_secret, body, world.clock.now_ms() // 1000)
     headers = {name: value for name, value in {**signed, **changes}.items() if value is not None}
 
@@ -210,29 +210,29 @@ def test_invalid_signatures_change_nothing(
 
     assert (status, answer["status"], answer["code"]) == (401, "error", "INVALID_SIGNATURE")
     assert answer["message"].startswith(text)
-    assert (one.heard(), one.snapshot()) == ([], [])
+    assert (one.received(), one.snapshot()) == ([], [])
 
 
 def test_a_signature_is_valid_for_one_body_and_time(world: World) -> None:
     now = world.clock.now_ms() // 1000
-    headers = signed_headers(world.sync_secret, as_body(ADDED), now)
+    headers = signed_headers(world.sync_secret, encode(ADDED), now)
     later = {**headers, "X-Lingocast-Timestamp": str(now + 1)}
 
-    assert post(world, as_body(WATCHED), headers)[0] == 401
-    assert post(world, as_body(ADDED), later)[0] == 401
-    assert post(world, as_body(ADDED), headers)[0] == 200
+    assert post(world, encode(WATCHED), headers)[0] == 401
+    assert post(world, encode(ADDED), later)[0] == 401
+    assert post(world, encode(ADDED), headers)[0] == 200
 
 
 @pytest.mark.parametrize(("age", "status"), [(300, 200), (301, 401), (-300, 200), (-301, 401)])
 def test_a_signature_is_valid_for_five_minutes(world: World, age: int, status: int) -> None:
-    body = as_body(ADDED)
+    body = encode(ADDED)
     headers = signed_headers(world.sync_secret, body, world.clock.now_ms() // 1000 - age)
 
     assert post(world, body, headers)[0] == status
 
 
 def test_a_signature_by_another_secret_is_refused(world: World) -> None:
-    body = as_body(ADDED)
+    body = encode(ADDED)
     headers = signed_headers("guessed", body, world.clock.now_ms() // 1000)
 
     assert post(world, body, headers)[0] == 401
@@ -240,7 +240,7 @@ def test_a_signature_by_another_secret_is_refused(world: World) -> None:
 
 def test_a_rotated_secret_takes_effect(world: World) -> None:
     assert send(world, ADDED)[0] == 200
-    body = as_body(ADDED)
+    body = encode(ADDED)
     old = world.sync_secret
     world.clock.advance(10_000)
 

@@ -19,7 +19,7 @@ from shared.utils.hashed_secret import hash_of
 from shared.utils.origins import is_foreign, normal_origin
 from tests.helpers.database.tables import SESSIONS, dynamodb
 from tests.helpers.doubles import ManualClock
-from tests.helpers.token_book import TokenBook
+from tests.helpers.fake_token_issuer import FakeTokenIssuer
 from tests.helpers.world import World
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:api/dev/$connect"
@@ -31,12 +31,12 @@ TICKETS = {SESSION: hash_of("a ticket")}
 
 
 @pytest.fixture
-def book() -> TokenBook:
-    return TokenBook(ManualClock())
+def book() -> FakeTokenIssuer:
+    return FakeTokenIssuer(ManualClock())
 
 
 def authorize(
-    book: TokenBook,
+    book: FakeTokenIssuer,
     query: dict[str, str] | None = None,
     headers: dict[str, str] | None = None,
     allowed: Iterable[str] = (),
@@ -54,7 +54,7 @@ def authorize(
     return statement["Effect"], policy["context"]
 
 
-def test_context_holds_identity_and_expiry(book: TokenBook) -> None:
+def test_context_holds_identity_and_expiry(book: FakeTokenIssuer) -> None:
     token = book.token("alice", "speakers", "operators", expires_at=2_000_000_000_000)
 
     assert authorize(book, {"token": token}) == (
@@ -67,7 +67,7 @@ def test_context_holds_identity_and_expiry(book: TokenBook) -> None:
     )
 
 
-def test_without_a_token_there_is_no_expiry(book: TokenBook) -> None:
+def test_without_a_token_there_is_no_expiry(book: FakeTokenIssuer) -> None:
     assert authorize(book) == ("Allow", STRANGER)
     assert authorize(book, {"clientId": "a-client-id"}) == (
         "Allow",
@@ -76,7 +76,7 @@ def test_without_a_token_there_is_no_expiry(book: TokenBook) -> None:
 
 
 @pytest.mark.parametrize("query", [{"token": ""}, {"token": "unknown"}, {"clientId": "!"}])
-def test_invalid_tokens_are_refused(book: TokenBook, query: dict[str, str]) -> None:
+def test_invalid_tokens_are_refused(book: FakeTokenIssuer, query: dict[str, str]) -> None:
     assert authorize(book, query) == ("Deny", {})
 
 
@@ -93,15 +93,15 @@ def test_invalid_tokens_are_refused(book: TokenBook, query: dict[str, str]) -> N
         {"ticket": "a ticket", "session": SESSION, "token": "unknown"},
     ],
 )
-def test_an_invalid_ticket_is_refused(book: TokenBook, query: dict[str, str]) -> None:
+def test_an_invalid_ticket_is_refused(book: FakeTokenIssuer, query: dict[str, str]) -> None:
     assert authorize(book, query) == ("Deny", {})
 
 
-def test_a_ticket_holder_may_be_a_source(book: TokenBook) -> None:
+def test_a_ticket_holder_may_be_a_source(book: FakeTokenIssuer) -> None:
     assert authorize(book, {"ticket": "a ticket", "session": SESSION}) == ("Allow", {})
 
 
-def test_without_a_ticket_none_is_looked_up(book: TokenBook) -> None:
+def test_without_a_ticket_none_is_looked_up(book: FakeTokenIssuer) -> None:
     def asked(session_id: str) -> str | None:
         raise AssertionError(session_id)
 
@@ -109,7 +109,7 @@ def test_without_a_ticket_none_is_looked_up(book: TokenBook) -> None:
     assert authorize(book, {"session": "x", "ticket": "t"}, ticket_hash=asked)[0] == "Deny"
 
 
-def test_the_sessions_own_interpreter_is_admitted(book: TokenBook, world: World) -> None:
+def test_the_sessions_own_interpreter_is_admitted(book: FakeTokenIssuer, world: World) -> None:
     asked = {"engine": "aws", "languages": ["es"]}
     _, session_id = world.create_session(interpretation=asked)
     ticket = world.interpreter_starts.events[-1]["ticket"]
@@ -124,7 +124,7 @@ def test_the_sessions_own_interpreter_is_admitted(book: TokenBook, world: World)
     assert effects == [("Allow", {}), ("Deny", {}), ("Deny", {})]
 
 
-def test_an_expired_token_is_refused(book: TokenBook) -> None:
+def test_an_expired_token_is_refused(book: FakeTokenIssuer) -> None:
     assert authorize(book, {"token": book.token("alice", expires_at=1)}) == ("Deny", {})
 
 
@@ -133,7 +133,7 @@ def test_an_expired_token_is_refused(book: TokenBook) -> None:
     [OURS, "https://TALKS.example.ORG", "HTTPS://talks.example.org", f"{OURS}:443"],
 )
 @pytest.mark.parametrize("name", ["Origin", "origin", "ORIGIN"])
-def test_a_listed_origin_is_admitted(book: TokenBook, name: str, origin: str) -> None:
+def test_a_listed_origin_is_admitted(book: FakeTokenIssuer, name: str, origin: str) -> None:
     assert authorize(book, headers={name: origin}, allowed=[OURS])[0] == "Allow"
 
 
@@ -156,7 +156,7 @@ def test_a_listed_origin_is_admitted(book: TokenBook, name: str, origin: str) ->
         "https://talks.example.org:443x",
     ],
 )
-def test_a_foreign_origin_is_refused(book: TokenBook, origin: str) -> None:
+def test_a_foreign_origin_is_refused(book: FakeTokenIssuer, origin: str) -> None:
     token = book.token("alice", "speakers", expires_at=2_000_000_000_000)
     foreign = {"Origin": origin}
 
@@ -165,7 +165,7 @@ def test_a_foreign_origin_is_refused(book: TokenBook, origin: str) -> None:
     assert authorize(book, None, foreign)[0] == "Allow", "no origins are listed"
 
 
-def test_all_of_several_origins_must_be_listed(book: TokenBook) -> None:
+def test_all_of_several_origins_must_be_listed(book: FakeTokenIssuer) -> None:
     both = {"Origin": [OURS, "https://evil.example"]}
 
     assert (
@@ -174,7 +174,7 @@ def test_all_of_several_origins_must_be_listed(book: TokenBook) -> None:
     )
 
 
-def test_clients_other_than_browsers_send_no_origin(book: TokenBook) -> None:
+def test_clients_other_than_browsers_send_no_origin(book: FakeTokenIssuer) -> None:
     assert authorize(book, headers={"Host": "evil.example"}, allowed=[OURS])[0] == "Allow"
     assert authorize(book, allowed=[OURS])[0] == "Allow"
 

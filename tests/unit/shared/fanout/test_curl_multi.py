@@ -11,7 +11,7 @@ from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bund
 from shared.fanout.fanout_plan import FanoutPlan, PostReply
 from shared.models.delivery import Outcome
 from shared.utils.clock import SystemClock
-from tests.helpers.connections_server import ConnectionsServer, Trouble
+from tests.helpers.connections_server import ConnectionsServer, Failure
 
 CLOCK = SystemClock()
 
@@ -35,7 +35,7 @@ def plan_for(count: int) -> FanoutPlan:
 
 def test_is_usable_after_an_exception_during_a_fanout(multi: CurlMulti) -> None:
     with ConnectionsServer() as server:
-        server.script("0", Trouble.STALL)
+        server.script("0", Failure.STALL)
 
         def to(number: int) -> OutgoingRequest:
             return OutgoingRequest("POST", f"{server.endpoint}/{number}", [], b"audio")

@@ -12,7 +12,7 @@ from shared.fanout.sharded_sender import InvocationResult
 from shared.models.delivery import Outcome
 from shared.utils.clock import SystemClock
 from tests.helpers.botocore_signature import botocore_authorization
-from tests.helpers.connections_server import ConnectionsServer, Trouble
+from tests.helpers.connections_server import ConnectionsServer, Failure
 
 CLOCK = SystemClock()
 CREDENTIALS = ReadOnlyCredentials("AKIDEXAMPLE", "secret", "token")
@@ -93,17 +93,17 @@ def test_a_refusal_is_final(server: ConnectionsServer, invoker: LambdaInvoker) -
 def test_a_dead_connection_is_replaced_once(
     server: ConnectionsServer, invoker: LambdaInvoker
 ) -> None:
-    server.script(TARGET, Trouble.RESET)
+    server.script(TARGET, Failure.RESET)
 
     assert invoker.invoke_many([b"{}"], soon())[0].outcome is Outcome.SENT
 
-    assert [request.over for request in server.received] == [1, 2]
+    assert [request.connection_number for request in server.received] == [1, 2]
 
 
 def test_an_invocation_without_an_answer_in_time_is_dropped(
     server: ConnectionsServer, invoker: LambdaInvoker
 ) -> None:
-    server.script(TARGET, Trouble.STALL)
+    server.script(TARGET, Failure.STALL)
 
     answers = invoker.invoke_many([b"{}", b"{}"], CLOCK.now_ms() + 1_500)
 

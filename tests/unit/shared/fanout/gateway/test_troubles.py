@@ -12,7 +12,7 @@ import trustme
 from shared.fanout.connection_gateway import ConnectionGateway
 from shared.models.delivery import Outcome
 from shared.utils.clock import SystemClock
-from tests.helpers.connections_server import ConnectionsServer, Trouble
+from tests.helpers.connections_server import ConnectionsServer, Failure
 
 CLOCK = SystemClock()
 
@@ -67,9 +67,9 @@ def test_retries_on_a_new_connection_after_a_reset(
     server: ConnectionsServer, connect: Connect
 ) -> None:
     gateway = connect(server, concurrency=1)
-    server.script("a", Trouble.RESET, 429, 429, 200)
+    server.script("a", Failure.RESET, 429, 429, 200)
     assert gateway.post("a", b"audio", in_ms(5_000)) is Outcome.SENT
-    assert len({request.over for request in server.received[:2]}) == 2
+    assert len({request.connection_number for request in server.received[:2]}) == 2
     assert len(server.received) == 4
 
 
@@ -86,13 +86,13 @@ def test_survives_connections_that_died_unnoticed(
 def test_a_connection_that_is_always_reset_fails(
     server: ConnectionsServer, connect: Connect
 ) -> None:
-    server.script("a", *[Trouble.RESET] * 10)
+    server.script("a", *[Failure.RESET] * 10)
     assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
     assert len(server.received) == 2
 
 
 def test_does_not_retry_a_truncated_response(server: ConnectionsServer, connect: Connect) -> None:
-    server.script("a", Trouble.CUT, 200)
+    server.script("a", Failure.CUT, 200)
     assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
     assert len(server.received) == 1
 
@@ -100,7 +100,7 @@ def test_does_not_retry_a_truncated_response(server: ConnectionsServer, connect:
 def test_a_stalled_recipient_is_dropped_at_the_deadline_without_delaying_others(
     server: ConnectionsServer, connect: Connect
 ) -> None:
-    server.script("stalled", Trouble.STALL)
+    server.script("stalled", Failure.STALL)
     gateway = connect(server, concurrency=2)
     others = [f"L{n}" for n in range(10)]
     outcomes = gateway.post_many(["stalled", *others], b"audio", in_ms(1_000))
@@ -111,7 +111,7 @@ def test_a_stalled_recipient_is_dropped_at_the_deadline_without_delaying_others(
 def test_a_request_that_takes_too_long_fails_before_the_deadline(
     server: ConnectionsServer, connect: Connect
 ) -> None:
-    server.script("stalled", Trouble.STALL)
+    server.script("stalled", Failure.STALL)
     gateway = connect(server, request_timeout_ms=100)
     assert gateway.post("stalled", b"audio", in_ms(60_000)) is Outcome.FAILED
 
@@ -125,7 +125,7 @@ def test_waits_without_spinning(server: ConnectionsServer, connect: Connect) -> 
             return super().monotonic()
 
     clock = CountingClock()
-    server.script("stalled", Trouble.STALL)
+    server.script("stalled", Failure.STALL)
     server.script("throttled", 429, 429)
     gateway = connect(server, clock=clock)
     gateway.post_many(["stalled", "throttled"], b"audio", in_ms(500))
@@ -159,7 +159,7 @@ def test_sends_over_tls_to_a_trusted_server(
     for _ in range(2):
         outcomes = gateway.post_many(["a", "b", "c"], b"x" * 100_000, in_ms(5_000))
         assert set(outcomes.values()) == {Outcome.SENT}
-    assert len({request.over for request in server.received}) <= 3
+    assert len({request.connection_number for request in server.received}) <= 3
 
 
 def test_sends_nothing_to_an_untrusted_server(

@@ -1,4 +1,4 @@
-"""Tokens without signatures: what a test has issued is valid until it expires."""
+"""Tokens without signatures: a token is valid once issued, until it expires."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from shared.utils.identity import (
 )
 
 
-class TokenBook:
-    """Issues and verifies tokens; while `unreachable`, it verifies none."""
+class FakeTokenIssuer:
+    """Issues and verifies tokens. While `unreachable`, verification fails."""
 
     def __init__(self, clock: Clock) -> None:
         self.unreachable = False
@@ -23,13 +23,13 @@ class TokenBook:
         self._issued: dict[str, Identity] = {}
 
     def token(self, user: str, *groups: str, expires_at: int) -> str:
-        """A token that expires then (ms since the epoch)."""
+        """Issue a token that expires at `expires_at` (ms since the epoch)."""
         token = f"token-{next(self._numbers)}"
         self._issued[token] = Identity(user, frozenset(groups), expires_at)
         return token
 
     def verify(self, token: str) -> Identity:
-        """As TokenVerifier.verify."""
+        """See `TokenVerifier.verify`."""
         if self.unreachable:
             raise IssuerUnreachableError("no route to host")
         identity = self._issued.get(token)

@@ -1,4 +1,4 @@
-"""Users with devices, over the functions in one process."""
+"""Devices of users, as clients of the functions in one process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.helpers.world import World
 
 
 def device_id(number: int) -> str:
-    """The id of a device by its number: all different, and ordered as the numbers are."""
+    """The device ID of a number. IDs sort like the numbers."""
     return str(uuid.UUID(int=number))
 
 
 @dataclass
 class Phone:
-    """A device with its connection."""
+    """A registered device and its connection."""
 
     world: World
     device_id: str
@@ -27,16 +27,16 @@ class Phone:
     _counter: itertools.count[int] = field(default_factory=itertools.count)
 
     def clock(self, wall_ms: int | None = None) -> Message:
-        """One moment of this device's clock, each later than the one before."""
+        """Tick this device's clock: each reading is later than the one before."""
         wall_ms = self.world.clock.now_ms() if wall_ms is None else wall_ms
         return {"wallMs": wall_ms, "counter": next(self._counter), "node": self.device_id}
 
     def sync(self, kind: str, hlc: Message | None = None, **fields: Any) -> Message:
-        """Say something, with this device's clock or another one."""
+        """Send a sync message, timestamped by this device's clock or `hlc`. Returns the reply."""
         return self.world.ask(self.connection, "sync", kind=kind, hlc=hlc or self.clock(), **fields)
 
     def watch(self, content: str, position: float = 1, **fields: Any) -> Message:
-        """A content has been watched so far."""
+        """Report the playback position of an item, in seconds."""
         return self.sync(
             "progressUpdate",
             contentId=content,
@@ -46,16 +46,16 @@ class Phone:
         )
 
     def command(self, target: str, command: str = "play", **fields: Any) -> Message:
-        """Tell another device what to do."""
+        """Send a command to another device."""
         fields = {"commandId": str(uuid.uuid4()), **fields}
         return self.sync("deviceCommand", targetDeviceId=target, command=command, **fields)
 
-    def heard(self, kind: str | None = "syncMessage") -> list[Message]:
-        """What was pushed to it."""
+    def received(self, kind: str | None = "syncMessage") -> list[Message]:
+        """Messages pushed to this device."""
         return self.world.pushes(self.connection, kind)
 
     def snapshot(self, **fields: Any) -> list[Message]:
-        """All items of all pages."""
+        """Read all pages of the snapshot. Returns their items."""
         items: list[Message] = []
         cursor = None
         while True:
@@ -69,7 +69,7 @@ class Phone:
 
 
 def phone(world: World, user: str, number: int = 1, **fields: Any) -> Phone:
-    """One device of a user, on a connection of its own."""
+    """Register a user's device on a new connection."""
     connection = world.connect(user)
     identity = device_id(number)
     reply = world.ask(connection, "registerDevice", deviceId=identity, **fields)
@@ -78,10 +78,10 @@ def phone(world: World, user: str, number: int = 1, **fields: Any) -> Phone:
 
 
 def online(devices: list[Message]) -> dict[str, bool]:
-    """Which of them are."""
+    """Whether each device is online, by device ID."""
     return {item["deviceId"]: item["online"] for item in devices}
 
 
 def last_change(world: World, connection: str) -> dict[str, bool]:
-    """Who is online, by what a connection was told last."""
+    """Devices online, by the last devicesChanged pushed to a connection."""
     return online(world.pushes(connection, "devicesChanged")[-1]["devices"])
