@@ -1,1 +1,1 @@
-"""Measurements; each runs as `python -m benchmarks.NAME` and prints JSON as its last line."""
+"""Benchmarks: `python -m benchmarks.NAME` prints its result as JSON in the last line."""

@@ -1,6 +1,6 @@
-"""The same echo app in two servers: this project's local gateway, and npm's serverless-offline.
+"""The same echo app in the local gateway and in npm's serverless-offline.
 
-Both are processes of their own on 127.0.0.1 that end with the block that started them.
+Each runs in a separate process on 127.0.0.1 that stops at the end of its block.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SERVERLESS = _FOLDER / "serverless_offline"
 _INSTALL_SECONDS = 600
 _START_SECONDS = 60
 _STOP_SECONDS = 10
-# No statistics, no looking for news, no questions.
+# No telemetry, no update notifications, no prompts.
 _QUIET = {
     "SLS_TELEMETRY_DISABLED": "1",
     "SLS_TRACKING_DISABLED": "1",
@@ -40,7 +40,7 @@ _QUIET = {
 
 @dataclass(frozen=True)
 class EchoServer:
-    """Where the app is reached, and which process serves it."""
+    """Addresses of the app, and the process that serves it."""
 
     websocket_url: str
     management_url: str
@@ -49,7 +49,7 @@ class EchoServer:
 
 @contextmanager
 def local_gateway(*, verify_signatures: bool) -> Iterator[EchoServer]:
-    """The app in the local gateway, with its Python functions in AWS's runtime client."""
+    """Run the app in the local gateway, its Python functions in AWS's runtime client."""
     before = children(os.getpid())
     arguments = (f"--template={_TEMPLATE}", *UNTHROTTLED)
     with launch(verify_signatures=verify_signatures, extra_args=arguments) as endpoints:
@@ -58,7 +58,7 @@ def local_gateway(*, verify_signatures: bool) -> Iterator[EchoServer]:
 
 
 def install() -> None:
-    """Install serverless-offline into its folder, as its lock file says, unless that is done."""
+    """Install serverless-offline from its lock file, unless it is up to date."""
     lock, done = _SERVERLESS / "package-lock.json", _SERVERLESS / "node_modules" / ".installed"
     if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
         return
@@ -91,7 +91,7 @@ def serverless_offline(*, in_process: bool) -> Iterator[EchoServer]:
         process = subprocess.Popen(
             command,
             cwd=_SERVERLESS,
-            # A home of its own: it writes settings there.
+            # It writes settings to its home directory.
             env={"PATH": processes.venv_path(), "HOME": home, **_QUIET},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -122,7 +122,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _listens(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Wait until the port answers; False if it does not in time."""
+    """Wait until the port accepts connections; return False after the timeout."""
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection((HOST, port), timeout=1):

@@ -1,4 +1,4 @@
-"""How fast the offline engine is when nothing slows it down to real time."""
+"""Speed of the offline engine without the limit of real time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _LIMIT_SECONDS = 300
 
 
 async def real_time_factor(sessions: int, sentences: int, targets: Sequence[str]) -> float:
-    """The time that `sessions` at once take for a recording, as a share of what it lasts.
+    """Time for concurrent `sessions` to process a recording, divided by its duration.
 
-    Each has an engine of its own and recognises, translates and speaks all of it. Below 1 they
-    keep up with live speech. Raises TimeoutError after five minutes.
+    Each session has its own engine, which recognises, translates and speaks all of it. Below 1 the
+    engines keep up with live speech. Raises TimeoutError after five minutes.
     """
     speech = Speech.of_sentences(sentences)
     engines = [OfflineEngine() for _ in range(sessions)]
     try:
         async with asyncio.timeout(_LIMIT_SECONDS):
-            for engine in engines:  # programs start once, not for every sentence
+            for engine in engines:  # start the programs before measuring
                 await _interpret(engine, Speech.of_sentences(1), targets)
             started_at = time.monotonic()
             await asyncio.gather(*(_interpret(engine, speech, targets) for engine in engines))
@@ -37,15 +37,15 @@ async def real_time_factor(sessions: int, sentences: int, targets: Sequence[str]
 async def _interpret(engine: Engine, speech: Speech, targets: Sequence[str]) -> None:
     async with engine.recogniser("en", _SAMPLE_RATE_HZ) as recogniser:
 
-        async def hear() -> None:
+        async def feed() -> None:
             for number, chunk in enumerate(speech.chunks):
                 await recogniser.hear(FloorChunk(number * speech.chunk_ms, chunk))
             await recogniser.finish()
 
-        hearing = asyncio.create_task(hear())
+        feeding = asyncio.create_task(feed())
         async for recognised in recogniser.results():
             if recognised.final and recognised.text:
                 for target in targets:
                     text = await engine.translate(recognised.text, "en", target)
                     await engine.speak(text, target, _SAMPLE_RATE_HZ, 1.0)
-        await hearing
+        await feeding

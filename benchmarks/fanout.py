@@ -1,8 +1,8 @@
-"""CPU time of a post to a connection: the gateway beside boto3 in threads.
+"""CPU time of a post to a connection: the connection gateway compared with boto3 in threads.
 
 Both send the same audio message over kept-alive TLS, 100 in flight, to a server in another process
-that answers at once. They take turns, so that whatever else the machine does hits both; what counts
-is the CPU time of this process, which is what a function pays for.
+that responds at once. They take turns, so that other load on the machine affects both. The figure
+is the CPU time of this process, which is what a function is billed for.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ REGION = "us-east-1"
 IN_FLIGHT = 100
 #: 200 ms of 16 kHz PCM in base64, with the JSON around it.
 BODY_BYTES = 8_600
-#: Listeners of one session: as many share one body and one call.
+#: Listeners of a session: they share a body and a call.
 RECIPIENTS = 500
 ROUNDS = 5
-#: boto3 posts this many times fewer, or it would take all the time.
+#: boto3 sends this many times fewer posts, to limit the duration.
 BOTO3_SHARE = 10
 
-#: As a function has them: with a session token of usual length.
+#: Like a function's credentials, with a session token of typical length.
 CREDENTIALS = ReadOnlyCredentials("ASIAEXAMPLE", "secret", "t" * 800)
 
 Send = Callable[[list[str], bytes], None]
@@ -49,9 +49,9 @@ Send = Callable[[list[str], bytes], None]
 
 @dataclass(frozen=True)
 class Cost:
-    """What one round took."""
+    """Cost of the posts of one round."""
 
-    cpu_us: float  # a post
+    cpu_us: float  # per post
     posts_per_s: float
 
 
@@ -62,7 +62,7 @@ def cpu_seconds() -> float:
 
 
 def measure(send: Send, posts: int) -> Cost:
-    """Send `posts` messages, as many calls as that takes."""
+    """Send `posts` messages in calls of up to RECIPIENTS posts."""
     ids = [f"L0SM9cOFvHcC{number:03d}=" for number in range(RECIPIENTS)]
     calls = [
         (ids[: min(RECIPIENTS, posts - start)], os.urandom(BODY_BYTES))
@@ -77,7 +77,7 @@ def measure(send: Send, posts: int) -> Cost:
 
 @contextmanager
 def gateway(endpoint: str, trusted: str) -> Iterator[Send]:
-    """The gateway's way."""
+    """Send through the connection gateway."""
     clock = SystemClock()
     sender = ConnectionGateway(
         endpoint,
@@ -92,7 +92,7 @@ def gateway(endpoint: str, trusted: str) -> Iterator[Send]:
     def send(connection_ids: list[str], body: bytes) -> None:
         outcomes = sender.post_many(connection_ids, body, clock.now_ms() + 30_000)
         if set(outcomes.values()) != {Outcome.SENT}:
-            raise RuntimeError("not everything was sent")
+            raise RuntimeError("some posts were not sent")
 
     yield send
     sender.close()
@@ -100,7 +100,7 @@ def gateway(endpoint: str, trusted: str) -> Iterator[Send]:
 
 @contextmanager
 def boto3_in_threads(endpoint: str, trusted: str) -> Iterator[Send]:
-    """The usual way, with a pool as large as the number of threads."""
+    """Send with boto3, with a pool as large as the number of threads."""
     client = boto3.client(
         "apigatewaymanagementapi",
         endpoint_url=endpoint,
@@ -123,9 +123,11 @@ def boto3_in_threads(endpoint: str, trusted: str) -> Iterator[Send]:
 
 
 def main() -> None:
-    """Measure, print a table and as last line the figures as JSON."""
+    """Measure; print a table, and the figures as JSON in the last line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--posts", type=int, default=10_000, help="a round (boto3: a tenth)")
+    parser.add_argument(
+        "--posts", type=int, default=10_000, help="posts per round (boto3: a tenth)"
+    )
     posts = parser.parse_args().posts
     few = max(posts // BOTO3_SHARE, 1)
     with tempfile.TemporaryDirectory() as directory, instant_server(Path(directory)) as served:
@@ -139,16 +141,16 @@ def main() -> None:
 
 
 def report(rounds: list[tuple[Cost, Cost]], first: Cost, posts: int, few: int) -> None:
-    """Medians of all rounds: one that was disturbed does not count."""
+    """Print medians, so that a disturbed round has no effect."""
     ours_us = statistics.median(ours.cpu_us for ours, _ in rounds)
     boto3_us = statistics.median(theirs.cpu_us for _, theirs in rounds)
     ours_rate = statistics.median(ours.posts_per_s for ours, _ in rounds)
     boto3_rate = statistics.median(theirs.posts_per_s for _, theirs in rounds)
     print(f"{BODY_BYTES} B over TLS keep-alive, {IN_FLIGHT} in flight, {ROUNDS} rounds in turn\n")
-    print(f"{'':34}{'posts a round':>14}{'CPU µs a post':>15}{'posts/s':>9}")
+    print(f"{'':34}{'posts/round':>14}{'CPU µs/post':>15}{'posts/s':>9}")
     print(f"{'connection gateway':34}{posts:14}{ours_us:15.1f}{ours_rate:9.0f}")
     print(f"{f'boto3 in {IN_FLIGHT} threads':34}{few:14}{boto3_us:15.1f}{boto3_rate:9.0f}")
-    print(f"\nThe gateway needs {boto3_us / ours_us:.0f} times less.")
+    print(f"\nThe gateway needs {boto3_us / ours_us:.0f} times less CPU.")
     first_ms = first.cpu_us * IN_FLIGHT / 1_000
     print(f"Its first {IN_FLIGHT} posts, with as many TLS handshakes: {first_ms:.0f} ms of CPU.\n")
     figures = {

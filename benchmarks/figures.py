@@ -1,4 +1,4 @@
-"""What the benchmarks make of many measurements."""
+"""Statistics of measurements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that `share` (0 to 1) of the values do not exceed; NaN if there are none."""
+    """Measured value that `share` (0 to 1) of the values do not exceed; NaN if there are none."""
     ordered = sorted(values)
     if not ordered:
         return float("nan")

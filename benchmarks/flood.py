@@ -1,12 +1,11 @@
-"""A flood of strangers beside a session: what listeners lose by it, and what it costs.
+"""Flood of anonymous requests during a session: its effect on listeners, and its cost.
 
     python -m benchmarks.flood --kind sendAudio --vandals 8 --seconds 10
 
-One speaker and some listeners on a local stack, and connections without a token that send one kind
-of request as fast as they can, waiting for answers or not, and connect again when they are closed.
-A vandal-second is one of those connections for a second. Dollars are list prices (us-east-1,
-arm64) of the requests that were made, Lambda's durations as measured here. The last line is a JSON
-object.
+A speaker and listeners use a local stack while vandals, connections without a token, send one kind
+of request as fast as they can, with or without awaiting replies, and reconnect when closed. A
+vandal-second is one such connection for a second. Dollars are list prices (us-east-1, arm64) of the
+requests made, with Lambda's typical durations. The last line is a JSON object.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from local.launch import launch
 
 JOIN = {"action": "joinSession", "targetLanguage": "es"}
 AUDIO = "A" * 8_536
-#: What each kind of flood sends; `{session}` is the honest session's id.
+#: Message of each kind of flood.
 KINDS = {
     "sendAudio": json.dumps({"action": "sendAudio", "seq": 1, "timestamp": 1, "audio": AUDIO}),
     "heartbeat": json.dumps({"action": "heartbeat"}),
@@ -40,22 +39,22 @@ KINDS = {
     "getSessionStatus": json.dumps({"action": "getSessionStatus"}),
     "junk": "no JSON at all",
 }
-# Dollars: a million invocations, a GB-second, a million messages or handshakes, a million reads or
-# writes. https://aws.amazon.com/lambda/pricing, /api-gateway/pricing, /dynamodb/pricing
+# Dollars per invocation, GB-second, message or handshake, read, and write:
+# https://aws.amazon.com/lambda/pricing, /api-gateway/pricing, /dynamodb/pricing
 INVOCATION, GB_SECOND, MESSAGE = 0.20e-6, 13.3334e-6, 1.00e-6
 READ, WRITE = 0.125e-6, 0.625e-6
 _WRITES = ("PutItem", "UpdateItem", "DeleteItem")
-# A function that refuses is charged for so long (ms), as CloudWatch shows of small ones.
+# Billed duration of a refused request (ms), typical in CloudWatch for small functions.
 _BILLED_MS = 4
 _MEMORY_GB = {"audio-processor": 1.769}
 _OTHER_MEMORY_GB = 0.5
-# Reopening as fast as a socket allows would measure the sockets.
+# Without a pause, reconnecting would measure the sockets.
 _REOPEN_SECONDS = 0.05
 
 
 @dataclass
 class Vandals:
-    """What the flood did, and what became of it."""
+    """Requests of the flood, and the replies to them."""
 
     sent: int = 0
     opened: int = 0
@@ -64,25 +63,25 @@ class Vandals:
     closings: Counter[int] = field(default_factory=Counter)
 
     def received(self, text: str | bytes) -> None:
-        """One answer."""
-        answer = json.loads(text) if text else {}
-        self.codes[answer.get("code") or answer.get("message") or answer.get("type", "")] += 1
+        """Count a reply."""
+        reply = json.loads(text) if text else {}
+        self.codes[reply.get("code") or reply.get("message") or reply.get("type", "")] += 1
 
 
 def statistics(address: str) -> Counter[str]:
-    """What a service of the stack has counted."""
+    """Counters of a service of the stack."""
     with urllib.request.urlopen(address, timeout=5) as answer:
         return Counter(json.load(answer))
 
 
 async def flood(url: str, text: str, waits: bool, until: float, vandals: Vandals) -> None:
-    """One connection, and the next when that is closed."""
+    """Flood through one connection at a time; reconnect when it is closed."""
     while time.monotonic() < until:
         try:
             async with connect(url, compression=None, max_queue=None, open_timeout=10) as socket:
                 vandals.opened += 1
                 with contextlib.suppress(WebSocketException):
-                    await shout(socket, text, waits, until, vandals)
+                    await send_until(socket, text, waits, until, vandals)
                 if time.monotonic() < until:
                     with contextlib.suppress(WebSocketException, TimeoutError):
                         async with asyncio.timeout(0.5):
@@ -94,10 +93,10 @@ async def flood(url: str, text: str, waits: bool, until: float, vandals: Vandals
         await asyncio.sleep(_REOPEN_SECONDS)
 
 
-async def shout(
+async def send_until(
     socket: ClientConnection, text: str, waits: bool, until: float, vandals: Vandals
 ) -> None:
-    """Send, until the time is up or the connection is closed."""
+    """Send until the deadline or until the connection is closed."""
 
     async def read() -> None:
         with contextlib.suppress(WebSocketException):
@@ -120,7 +119,7 @@ async def shout(
 
 
 async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, object]:
-    """One run against a stack that is up."""
+    """Run once against a running stack."""
     tally, vandals = Tally(), Vandals()
     chunks = options.seconds * 1000 // options.chunk_ms
     async with connect(
@@ -142,7 +141,7 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
             endpoints, session_id, options.listeners, options.chunk_ms, tally
         )
         await asyncio.sleep(1)
-        counted = await asyncio.to_thread(counts, endpoints)
+        before = await asyncio.to_thread(counts, endpoints)
         until = time.monotonic() + options.seconds
         floods = [
             asyncio.create_task(
@@ -157,15 +156,15 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
         for listener in listeners:
             listener.close()
     expected = chunks * options.listeners
-    spent = costs(after - counted, vandals, chunks, options.vandals * options.seconds)
+    spent = costs(after - before, vandals, chunks, options.vandals * options.seconds)
     return {
         "kind": options.kind,
         "waits": options.waits,
         "vandals": options.vandals,
         "seconds": options.seconds,
         "expected": expected,
-        "delivered": len(tally.heard),
-        "lost": expected - len(tally.heard),
+        "delivered": len(tally.received),
+        "lost": expected - len(tally.received),
         "p99_ms": tally.percentile(0.99),
         "sent": vandals.sent,
         "connections": vandals.opened,
@@ -177,22 +176,22 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
 
 
 def counts(endpoints: Endpoints) -> Counter[str]:
-    """Invocations by function, and DynamoDB's requests by operation."""
+    """Invocations per function, and DynamoDB requests per operation."""
     return statistics(f"{endpoints.lambda_url}/_invocations") + statistics(
         f"{endpoints.dynamodb_url}/_requests"
     )
 
 
 def costs(
-    spent: Counter[str], vandals: Vandals, honest_chunks: int, seconds: int
+    spent: Counter[str], vandals: Vandals, speaker_chunks: int, seconds: int
 ) -> dict[str, object]:
-    """What a vandal-second took, the honest chunks left out: one invocation and two reads each."""
+    """Cost of a vandal-second, without the speaker's chunks (an invocation and two reads each)."""
     invoked = {name: number for name, number in spent.items() if name.startswith("lingocast")}
     audio = next((name for name in invoked if name.endswith("audio-processor")), "")
-    invoked[audio] = max(invoked.get(audio, 0) - honest_chunks, 0)
+    invoked[audio] = max(invoked.get(audio, 0) - speaker_chunks, 0)
     operations = {name.rpartition(".")[2]: spent[name] for name in spent if name not in invoked}
     writes = sum(operations.get(name, 0) for name in _WRITES)
-    reads = max(sum(operations.values()) - writes - 2 * honest_chunks, 0)
+    reads = max(sum(operations.values()) - writes - 2 * speaker_chunks, 0)
     compute = sum(
         number
         * _BILLED_MS
@@ -201,7 +200,7 @@ def costs(
         for name, number in invoked.items()
     )
     total = sum(invoked.values())
-    # Every message in or out that is not throttled is one, and so is a handshake.
+    # Billed messages: handshakes and requests that were not throttled, and replies.
     messages = total + sum(vandals.codes.values())
     dollars = (
         total * INVOCATION
@@ -220,21 +219,21 @@ def costs(
 
 
 def main() -> None:
-    """Start a stack, flood it, print."""
+    """Start a stack, flood it and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", choices=KINDS, default="sendAudio")
-    parser.add_argument("--waits", action="store_true", help="wait for each answer")
+    parser.add_argument("--waits", action="store_true", help="wait for each reply")
     parser.add_argument("--vandals", type=int, default=8)
     parser.add_argument("--listeners", type=int, default=8)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--chunk-ms", type=int, default=200)
     options = parser.parse_args()
     if not (1 <= options.vandals <= 64 and 1 <= options.listeners <= 500):
-        parser.error("1 to 64 vandals and 1 to 500 listeners")
+        parser.error("use 1 to 64 --vandals and 1 to 500 --listeners")
     if not (3 <= options.seconds <= 60 and 100 <= options.chunk_ms <= 750):
-        parser.error("3 to 60 seconds of chunks of 100 to 750 ms")
+        parser.error("use 3 to 60 --seconds and 100 to 750 --chunk-ms")
     if options.waits and options.kind == "sendAudio":
-        print("sendAudio is answered only where it is refused", file=sys.stderr)
+        print("note: sendAudio has a reply only if it is refused", file=sys.stderr)
     with launch() as endpoints:
         result = uvloop.run(measure(endpoints, options))
     print(json.dumps(result))

@@ -1,7 +1,7 @@
-"""A WebSocket client that costs next to nothing, for measuring servers.
+"""Minimal WebSocket client for measuring servers.
 
-A thousand clients of a full library would measure themselves. This one speaks just enough of RFC
-6455 for a server that neither fragments nor compresses its messages.
+A thousand clients of a full library would dominate the measurement. This one implements just enough
+of RFC 6455 for servers that neither fragment nor compress their messages.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _ACCEPTED = b"HTTP/1.1 101"
 
 
 class FrameClient(asyncio.Protocol):
-    """Connects, asks for the upgrade, and hands every message to `text_received`.
+    """Connects, upgrades, and passes every message to `text_received`.
 
-    `ready` is set by the subclass when it has what it needs; it gets a ConnectionError if the
-    connection ends or is refused before that.
+    The subclass sets the result of `ready`. If the connection is refused or ends before that,
+    `ready` raises ConnectionError.
     """
 
     def __init__(self, url: str) -> None:
@@ -32,7 +32,7 @@ class FrameClient(asyncio.Protocol):
         self._upgraded = False
 
     async def open(self, timeout_seconds: float = 60) -> str:
-        """Connect; what `ready` was set to. Raises ConnectionError, TimeoutError."""
+        """Connect and return the result of `ready`. Raises ConnectionError, TimeoutError."""
         loop = asyncio.get_running_loop()
         host, port = str(self._url.hostname), int(self._url.port or 80)
         async with asyncio.timeout(timeout_seconds):
@@ -40,11 +40,11 @@ class FrameClient(asyncio.Protocol):
             return await self.ready
 
     def upgraded(self) -> None:
-        """The handshake is over."""
+        """Called after the handshake."""
         raise NotImplementedError
 
     def text_received(self, payload: bytes) -> None:
-        """One message."""
+        """Called for every text message."""
         raise NotImplementedError
 
     def send(self, payload: bytes) -> None:
@@ -52,14 +52,14 @@ class FrameClient(asyncio.Protocol):
         self._send(_TEXT, payload)
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection without a close frame."""
         if self._transport is not None:
             self._transport.close()
 
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the upgrade."""
+        """Send the upgrade request."""
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         key = base64.b64encode(os.urandom(16)).decode()
@@ -71,18 +71,18 @@ class FrameClient(asyncio.Protocol):
         )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A client that never got ready says so."""
+        """Fail `ready` if it is still pending."""
         if not self.ready.done():
             self.ready.set_exception(exc or ConnectionError("closed before it was ready"))
 
     def data_received(self, data: bytes) -> None:
-        """Take what is complete, keep the rest."""
+        """Process complete frames; keep the rest."""
         self._buffer += data
         if not self._upgraded and not self._upgrade():
             return
-        while (end := self._frame_end()) is not None:
-            start, stop = end
-            self._take(self._buffer[0] & 0x0F, bytes(self._buffer[start:stop]))
+        while (bounds := self._payload_bounds()) is not None:
+            start, stop = bounds
+            self._process(self._buffer[0] & 0x0F, bytes(self._buffer[start:stop]))
             del self._buffer[:stop]
 
     def _upgrade(self) -> bool:
@@ -98,8 +98,8 @@ class FrameClient(asyncio.Protocol):
         self.upgraded()
         return True
 
-    def _frame_end(self) -> tuple[int, int] | None:
-        """Where the payload of the first whole frame starts and stops."""
+    def _payload_bounds(self) -> tuple[int, int] | None:
+        """Start and stop of the first complete frame's payload, or None."""
         if len(self._buffer) < 2:
             return None
         length, start = self._buffer[1] & 0x7F, 2
@@ -114,7 +114,7 @@ class FrameClient(asyncio.Protocol):
         stop = start + length
         return (start, stop) if len(self._buffer) >= stop else None
 
-    def _take(self, opcode: int, payload: bytes) -> None:
+    def _process(self, opcode: int, payload: bytes) -> None:
         if opcode == _TEXT:
             self.text_received(payload)
         elif opcode == _PING:
@@ -124,7 +124,7 @@ class FrameClient(asyncio.Protocol):
 
     def _send(self, opcode: int, payload: bytes) -> None:
         assert self._transport is not None
-        # Clients must mask; a mask of zeros leaves the payload as it is.
+        # Clients must mask; a zero mask leaves the payload unchanged.
         length = len(payload)
         size = bytes([0x80 | length]) if length < 126 else struct.pack("!BH", 0x80 | 126, length)
         self._transport.write(bytes([0x80 | opcode]) + size + bytes(4) + payload)

@@ -1,4 +1,4 @@
-"""A listener that counts the chunks it hears and reads two numbers of each."""
+"""Listener that reads only the sequence number and timestamp of each chunk."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from benchmarks.frame_client import FrameClient
 
 _SEQ = re.compile(rb'"seq":(\d+),"timestamp":(\d+)')
 
-# Sequence number, capture time (ms since the epoch), time of receipt (likewise).
-Heard = Callable[[int, int, float], None]
+# Sequence number, capture time, time of receipt (both ms since the epoch).
+OnChunk = Callable[[int, int, float], None]
 
 
 class FrameListener(FrameClient):
-    """Joins a session as soon as it is connected; `heard` is called for every chunk.
+    """Joins a session when connected; calls `on_chunk` for every chunk.
 
-    Parsing JSON and base64 for each listener would cost more than the server that is measured.
+    Parsing JSON and base64 for each listener would cost more than the measured server.
     """
 
-    def __init__(self, url: str, join: dict[str, str], heard: Heard) -> None:
+    def __init__(self, url: str, join: dict[str, str], on_chunk: OnChunk) -> None:
         super().__init__(url)
         self.sample: bytes | None = None
         self._join = json.dumps({"action": "joinSession", **join}).encode()
-        self._heard = heard
+        self._on_chunk = on_chunk
 
     def upgraded(self) -> None:
-        """Join."""
+        """Join the session."""
         self.send(self._join)
 
     def text_received(self, payload: bytes) -> None:
-        """Count audio; before that comes the answer to the join."""
+        """Report audio; the first other message is the reply to the join."""
         if payload.startswith(b'{"type":"audio"'):
             received_at = time.time() * 1000
             numbers = _SEQ.search(payload, 0, 300)
             assert numbers is not None
             self.sample = payload
-            self._heard(int(numbers[1]), int(numbers[2]), received_at)
+            self._on_chunk(int(numbers[1]), int(numbers[2]), received_at)
         elif not self.ready.done():
             message = json.loads(payload)
             if message.get("type") == "sessionJoined":

@@ -1,12 +1,12 @@
-"""The local gateway beside npm's serverless-offline: echo round trips and deliveries a second.
+"""Local gateway compared with npm's serverless-offline: echo round trips and deliveries.
 
     python -m benchmarks.gateway
 
-The same echo app runs in both, each server in a process of its own; one client measures all of
-them in turn, with as many connections to each. The last line is a JSON object.
+The same echo app runs in both, each server in a separate process. One client measures them in turn,
+with the same number of connections to each. The last line is a JSON object.
 
 A round trip is a message to the app and its route response, in a closed loop on every connection.
-A delivery is a POST to @connections that was accepted and whose message a listener has received.
+A delivery is an accepted POST to @connections whose message a listener has received.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from local.base import processes
 from shared.utils.standard_streams import standard_streams
 
 REGION = "eu-central-1"
-#: Posts in flight, as a function has them.
+#: Posts in flight, like a function's.
 IN_FLIGHT = 100
 CONNECTING_AT_ONCE = 16
 ECHO = json.dumps({"action": "echo", "text": "x" * 64}).encode()
@@ -45,7 +45,7 @@ AUDIO = json.dumps({"type": "audio", "audio": "A" * 8_540}).encode()
 
 SERVERS: dict[str, Callable[[], AbstractContextManager[EchoServer]]] = {
     "ours": partial(local_gateway, verify_signatures=True),
-    # serverless-offline looks at no signature: this is like for like.
+    # serverless-offline verifies no signatures: compare with this one.
     "ours_unverified": partial(local_gateway, verify_signatures=False),
     "serverless_offline": partial(serverless_offline, in_process=False),
     "serverless_offline_in_process": partial(serverless_offline, in_process=True),
@@ -53,7 +53,7 @@ SERVERS: dict[str, Callable[[], AbstractContextManager[EchoServer]]] = {
 
 
 class Client(FrameClient):
-    """Asks for its connection's id; then it counts what it gets, or plays echo."""
+    """Requests its connection ID, then counts messages or measures echoes."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -61,25 +61,25 @@ class Client(FrameClient):
         self.unexpected = 0
         self._latencies_ms: list[float] = []
         self._sent_at = 0.0
-        self._asking = False
+        self._echoing = False
 
     def upgraded(self) -> None:
-        """Ask for the id."""
+        """Request the connection ID."""
         self.send(b'{"action": "whoami"}')
 
     def start_echo(self) -> None:
-        """Send, and send again with every echo."""
+        """Start sending; every echo triggers the next message."""
         self._latencies_ms = []
-        self._asking = True
-        self._ask()
+        self._echoing = True
+        self._send_echo()
 
     def stop_echo(self) -> list[float]:
-        """Send no more; how long each round trip took, in ms."""
-        self._asking = False
+        """Stop sending; return the round-trip times in ms."""
+        self._echoing = False
         return self._latencies_ms
 
     def text_received(self, payload: bytes) -> None:
-        """The id, an echo, or what somebody has posted."""
+        """Receive the connection ID, an echo or a posted message."""
         if not self.ready.done():
             self.ready.set_result(payload.decode())
             return
@@ -88,18 +88,18 @@ class Client(FrameClient):
             return
         if payload != ECHO:
             self.unexpected += 1
-        elif self._asking:
+        elif self._echoing:
             self._latencies_ms.append((time.perf_counter() - self._sent_at) * 1_000)
-            self._ask()
+            self._send_echo()
 
-    def _ask(self) -> None:
+    def _send_echo(self) -> None:
         self._sent_at = time.perf_counter()
         self.send(ECHO)
 
 
 @dataclass
-class Audience:
-    """The connections to one server, and what was measured with them, round by round."""
+class ServerClients:
+    """Connections to one server, and their measurements by round."""
 
     server: EchoServer
     clients: list[Client]
@@ -107,23 +107,23 @@ class Audience:
     rounds: dict[str, list[dict[str, float]]] = field(default_factory=dict)
 
     @classmethod
-    async def connect(cls, server: EchoServer, count: int) -> Audience:
-        """`count` connections, some at a time."""
+    async def connect(cls, server: EchoServer, count: int) -> ServerClients:
+        """Open `count` connections, a few at a time."""
         gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
         clients = [Client(server.websocket_url) for _ in range(count)]
 
-        async def opened(client: Client) -> str:
+        async def open_one(client: Client) -> str:
             async with gate:
                 return await client.open()
 
-        return cls(server, clients, list(await asyncio.gather(*map(opened, clients))))
+        return cls(server, clients, list(await asyncio.gather(*map(open_one, clients))))
 
     async def echo(self, connections: int, seconds: float) -> dict[str, float]:
-        """Round trips on some of the connections."""
+        """Measure round trips on some of the connections."""
         clients = self.clients[:connections]
         for client in clients:
             client.start_echo()
-        await asyncio.sleep(seconds / 4)  # uncounted: workers start, code gets compiled
+        await asyncio.sleep(seconds / 4)  # warm-up: workers start, code is compiled
         for client in clients:
             client.stop_echo()
         await asyncio.sleep(0.2)  # the last echoes
@@ -143,7 +143,7 @@ class Audience:
         }
 
     async def deliver(self, sender: Executor, seconds: float) -> dict[str, float]:
-        """Posts to all connections, from a process that does nothing else."""
+        """Measure posts to all connections, sent by a dedicated process."""
         before = sum(client.frames for client in self.clients)
         cpu = cpu_seconds(self.server.pid)
         loop = asyncio.get_running_loop()
@@ -152,19 +152,19 @@ class Audience:
         work = partial(post_for, address, requests, seconds=seconds, in_flight=IN_FLIGHT)
         posted, taken = await loop.run_in_executor(sender, work)
         deadline = time.monotonic() + 5
-        while (got := sum(client.frames for client in self.clients) - before) < posted:
+        while (received := sum(client.frames for client in self.clients) - before) < posted:
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{posted} posts were accepted, {got} arrived")
+                raise RuntimeError(f"{posted} posts were accepted, {received} arrived")
             await asyncio.sleep(0.01)
         cpu = cpu_seconds(self.server.pid) - cpu
         return {"rps": posted / taken, "server_cpu_us": cpu * 1e6 / posted}
 
-    def note(self, kind: str, figures: dict[str, float]) -> None:
-        """Remember a round."""
+    def add_round(self, kind: str, figures: dict[str, float]) -> None:
+        """Add the figures of a round."""
         self.rounds.setdefault(kind, []).append(figures)
 
     def medians(self) -> dict[str, dict[str, float]]:
-        """Of all rounds: one that was disturbed does not count."""
+        """Medians of all rounds, so that a disturbed round has no effect."""
         return {
             kind: {
                 key: round(statistics.median(figures[key] for figures in rounds), 2)
@@ -174,36 +174,42 @@ class Audience:
         }
 
 
-def say(text: str) -> None:
-    """Progress, apart from the result."""
+def log(text: str) -> None:
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 async def measure(
     servers: dict[str, EchoServer], options: argparse.Namespace, sender: Executor
-) -> dict[str, Audience]:
-    """All rounds; the servers take turns in each."""
-    audiences = {
-        name: await Audience.connect(server, options.connections)
+) -> dict[str, ServerClients]:
+    """Run all rounds; the servers take turns in each."""
+    measured = {
+        name: await ServerClients.connect(server, options.connections)
         for name, server in servers.items()
     }
     for number in range(options.rounds):
-        for name, audience in audiences.items():
-            say(f"round {number + 1} of {options.rounds}: {name}")
-            audience.note("alone", await audience.echo(1, options.seconds / 2))
-            audience.note("echo", await audience.echo(options.echoing, options.seconds))
-            audience.note("deliveries", await audience.deliver(sender, options.seconds))
-    for audience in audiences.values():
-        if any(client.unexpected for client in audience.clients):
-            raise RuntimeError("a client received something that nobody had sent to it")
-        for client in audience.clients:
+        for name, clients_of_server in measured.items():
+            log(f"round {number + 1} of {options.rounds}: {name}")
+            clients_of_server.add_round(
+                "alone", await clients_of_server.echo(1, options.seconds / 2)
+            )
+            clients_of_server.add_round(
+                "echo", await clients_of_server.echo(options.echoing, options.seconds)
+            )
+            clients_of_server.add_round(
+                "deliveries", await clients_of_server.deliver(sender, options.seconds)
+            )
+    for clients_of_server in measured.values():
+        if any(client.unexpected for client in clients_of_server.clients):
+            raise RuntimeError("a client received an unexpected message")
+        for client in clients_of_server.clients:
             client.close()
-    return audiences
+    return measured
 
 
-def report(audiences: dict[str, Audience], options: argparse.Namespace) -> dict[str, object]:
-    """A table for people; returns the figures."""
-    medians = {name: audience.medians() for name, audience in audiences.items()}
+def report(measured: dict[str, ServerClients], options: argparse.Namespace) -> dict[str, object]:
+    """Print a table; return the figures."""
+    medians = {name: clients_of_server.medians() for name, clients_of_server in measured.items()}
     columns = [
         ("deliveries/s", "deliveries", "rps"),
         ("CPU µs each", "deliveries", "server_cpu_us"),
@@ -212,9 +218,9 @@ def report(audiences: dict[str, Audience], options: argparse.Namespace) -> dict[
         ("p99 ms", "echo", "p99_ms"),
         ("alone p50 ms", "alone", "p50_ms"),
     ]
-    say(f"\n{'':30}" + "".join(f"{title:>14}" for title, _, _ in columns))
+    log(f"\n{'':30}" + "".join(f"{title:>14}" for title, _, _ in columns))
     for name, figures in medians.items():
-        say(f"{name:30}" + "".join(f"{figures[kind][key]:14.1f}" for _, kind, key in columns))
+        log(f"{name:30}" + "".join(f"{figures[kind][key]:14.1f}" for _, kind, key in columns))
     ours, unverified = medians["ours"], medians["ours_unverified"]
     # As it comes, which isolates functions as we do; and with functions in its own process.
     theirs, in_process = medians["serverless_offline"], medians["serverless_offline_in_process"]
@@ -223,11 +229,11 @@ def report(audiences: dict[str, Audience], options: argparse.Namespace) -> dict[
         return round(of["deliveries"]["rps"] / to["deliveries"]["rps"], 2)
 
     def cpu_ratio(of: dict[str, dict[str, float]]) -> float:
-        # Of the servers alone: this other work on the machine disturbs least.
+        # CPU of the servers alone: least affected by other load.
         return round(theirs["deliveries"]["server_cpu_us"] / of["deliveries"]["server_cpu_us"], 2)
 
     return {
-        # Like for like: serverless-offline looks at no signature and no role.
+        # serverless-offline verifies neither signatures nor roles.
         "ours_rps": unverified["deliveries"]["rps"],
         "serverless_offline_rps": theirs["deliveries"]["rps"],
         "ratio": ratio(unverified, theirs),
@@ -252,26 +258,28 @@ def start(stack: ExitStack, names: Iterable[str]) -> dict[str, EchoServer]:
     """Start the servers one after the other."""
     servers = {}
     for name in names:
-        say(f"starting {name}")
+        log(f"starting {name}")
         servers[name] = stack.enter_context(SERVERS[name]())
     return servers
 
 
 def main() -> None:
-    """Start the servers, measure, print."""
+    """Start the servers, measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--connections", type=int, default=200, help="to each server")
-    parser.add_argument("--echoing", type=int, default=50, help="of them, at the same time")
-    parser.add_argument("--seconds", type=float, default=2, help="of each measurement")
+    parser.add_argument("--connections", type=int, default=200, help="connections to each server")
+    parser.add_argument(
+        "--echoing", type=int, default=50, help="connections that echo at the same time"
+    )
+    parser.add_argument("--seconds", type=float, default=2, help="duration of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     if not (1 <= options.echoing <= options.connections <= 2_000):
-        parser.error("--echoing of --connections, 2000 at most")
+        parser.error("use at most 2000 --connections, and no more --echoing than those")
     if not (0.5 <= options.seconds <= 30 and 1 <= options.rounds <= 20):
-        parser.error("--seconds 0.5 to 30, --rounds 1 to 20")
+        parser.error("use 0.5 to 30 --seconds and 1 to 20 --rounds")
     processes.raise_open_files_limit()
     load = round(os.getloadavg()[0], 1)
-    say("installing serverless-offline (the first time only)")
+    log("installing serverless-offline (the first time only)")
     install()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context) as sender, ExitStack() as stack:

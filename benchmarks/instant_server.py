@@ -1,8 +1,8 @@
-"""A server that answers 200 at once: the far side for measuring clients, with TLS or without.
+"""HTTP server that responds 200 at once, with or without TLS, for measuring clients.
 
-Run as `python -m benchmarks.instant_server [CERTIFICATE_AND_KEY.pem]`: it prints its port and
-serves until its standard input ends, so it cannot outlive whoever started it. A GET is answered
-with how many other requests there have been.
+`python -m benchmarks.instant_server [CERTIFICATE_AND_KEY.pem]` prints its port and serves until its
+standard input ends, so it stops with its parent process. The response to GET is the number of other
+requests so far.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import uvloop
 
 from local.base.loopback import HOST
 
-_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 @dataclass
@@ -37,7 +37,9 @@ class _Instant(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)  # uvloop's is no subclass
+        self._transport = cast(
+            asyncio.WriteTransport, transport
+        )  # uvloop's class is not a subclass
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -50,7 +52,7 @@ class _Instant(asyncio.Protocol):
             )
             return
         self._tally.requests += 1
-        self._transport.write(_ANSWER)
+        self._transport.write(_RESPONSE)
 
 
 async def _serve(certificate: str | None) -> None:
@@ -67,7 +69,7 @@ async def _serve(certificate: str | None) -> None:
 
 @contextlib.contextmanager
 def instant_server(directory: Path) -> Iterator[tuple[str, str]]:
-    """Run it with TLS in a process of its own; gives its address and the file of whom to trust."""
+    """Run the server with TLS in a process; yields its URL and the CA file to trust."""
     authority = trustme.CA()
     trusted, own = directory / "ca.pem", directory / "server.pem"
     authority.cert_pem.write_to_path(str(trusted))
@@ -78,7 +80,7 @@ def instant_server(directory: Path) -> Iterator[tuple[str, str]]:
 
 @contextlib.contextmanager
 def plain_server() -> Iterator[tuple[str, int]]:
-    """Run it without TLS; gives its address and its process."""
+    """Run the server without TLS in a process; yields its URL and process ID."""
     with _running() as (port, pid):
         yield f"http://{HOST}:{port}", pid
 

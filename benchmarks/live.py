@@ -1,9 +1,9 @@
-"""The whole path on this machine: speaker, gateway, functions, DynamoDB, fan-out, listeners.
+"""Latency over the whole local path: speaker, gateway, functions, DynamoDB, fan-out, listeners.
 
     python -m benchmarks.live --listeners 500 --seconds 20 --chunk-ms 200
 
-Everything shares the machine's cores with the clients. Latency is receipt - capture - chunk
-duration; a chunk is late that comes after a fixed playout delay. The last line is a JSON object.
+Stack and clients share the machine's cores. Latency is receipt - capture - chunk duration; a chunk
+is late if it arrives after a fixed playout delay. The last line is a JSON object.
 """
 
 from __future__ import annotations
@@ -28,44 +28,44 @@ from shared.utils.standard_streams import standard_streams
 
 SAMPLE_RATE_HZ = 16_000
 JOINS_AT_ONCE = 32
-# Chunks before the counting of database requests begins: caches fill, workers start.
-UNSTEADY_CHUNKS = 10
+# Chunks before database requests are counted: caches fill, workers start.
+WARM_UP_CHUNKS = 10
 
 
 @dataclass
 class Tally:
-    """What all listeners heard together."""
+    """Chunks received by all listeners."""
 
     latencies_ms: list[float] = field(default_factory=list)
     duplicates: int = 0
-    heard: set[tuple[int, int]] = field(default_factory=set)
+    received: set[tuple[int, int]] = field(default_factory=set)
 
-    def note(self, listener: int, seq: int, latency_ms: float) -> None:
-        """One chunk at one listener."""
-        if (listener, seq) in self.heard:
+    def add(self, listener: int, seq: int, latency_ms: float) -> None:
+        """Count a chunk received by a listener."""
+        if (listener, seq) in self.received:
             self.duplicates += 1
             return
-        self.heard.add((listener, seq))
+        self.received.add((listener, seq))
         self.latencies_ms.append(latency_ms)
 
     def percentile(self, share: float) -> float:
-        """The latency that `share` of the chunks do not exceed, in ms."""
+        """Latency that `share` of the chunks do not exceed, in ms."""
         return round(percentile(self.latencies_ms, share), 1)
 
 
-def say(text: str) -> None:
-    """Progress, apart from the result."""
+def log(text: str) -> None:
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def database_requests(endpoints: Endpoints) -> int:
-    """How many requests DynamoDB has had since it started."""
+    """Number of DynamoDB requests since the start."""
     with urllib.request.urlopen(f"{endpoints.dynamodb_url}/_requests", timeout=5) as answer:
         return sum(json.load(answer).values())
 
 
 def speaker_token(endpoints: Endpoints) -> str:
-    """A token for the speaker."""
+    """Fetch a token for the speaker."""
     body = json.dumps({"sub": "bench", "groups": ["speakers"]}).encode()
     assert endpoints.token_url is not None
     with urllib.request.urlopen(endpoints.token_url, body, timeout=5) as answer:
@@ -76,16 +76,16 @@ def speaker_token(endpoints: Endpoints) -> str:
 async def join_all(
     endpoints: Endpoints, session_id: str, count: int, chunk_ms: int, tally: Tally
 ) -> list[FrameListener]:
-    """`count` listeners of the floor, some at a time."""
+    """Join `count` listeners of the floor, a few at a time."""
     gate = asyncio.Semaphore(JOINS_AT_ONCE)
 
     async def join(number: int) -> FrameListener:
-        def heard(seq: int, timestamp: int, received_at: float) -> None:
-            tally.note(number, seq, received_at - timestamp - chunk_ms)
+        def on_chunk(seq: int, timestamp: int, received_at: float) -> None:
+            tally.add(number, seq, received_at - timestamp - chunk_ms)
 
         async with gate:
             join = {"sessionId": session_id, "targetLanguage": "en"}
-            listener = FrameListener(endpoints.websocket_url, join, heard)
+            listener = FrameListener(endpoints.websocket_url, join, on_chunk)
             await listener.open()
             return listener
 
@@ -95,7 +95,7 @@ async def join_all(
 async def speak(
     speaker: ClientConnection, chunks: int, chunk_ms: int, endpoints: Endpoints
 ) -> tuple[bytes, float]:
-    """Stream in real time; the last chunk, and DynamoDB requests a chunk once it runs steadily."""
+    """Stream in real time; return the last chunk, and DynamoDB requests per chunk after warm-up."""
     size = SAMPLE_RATE_HZ * chunk_ms // 1000 * 2
     start = time.time() + chunk_ms / 1000
     before = 0
@@ -105,7 +105,7 @@ async def speak(
         audio = audio[:size]
         captured_at = start + seq * chunk_ms / 1000
         await asyncio.sleep(captured_at + chunk_ms / 1000 - time.time())
-        if seq == UNSTEADY_CHUNKS:
+        if seq == WARM_UP_CHUNKS:
             before = await asyncio.to_thread(database_requests, endpoints)
         await speaker.send(
             json.dumps(
@@ -119,11 +119,11 @@ async def speak(
         )
     await asyncio.sleep(chunk_ms / 1000)
     after = await asyncio.to_thread(database_requests, endpoints)
-    return audio, (after - before) / max(1, chunks - UNSTEADY_CHUNKS)
+    return audio, (after - before) / max(1, chunks - WARM_UP_CHUNKS)
 
 
 async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, object]:
-    """One run against a stack that is up."""
+    """Run once against a running stack."""
     chunks = options.seconds * 1000 // options.chunk_ms
     tally = Tally()
     url = f"{endpoints.websocket_url}?token={speaker_token(endpoints)}"
@@ -138,18 +138,18 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
             )
         )
         session_id = json.loads(await speaker.recv())["sessionId"]
-        say(f"{options.listeners} listeners join {session_id}")
+        log(f"{options.listeners} listeners join {session_id}")
         started_at = time.monotonic()
         listeners = await join_all(
             endpoints, session_id, options.listeners, options.chunk_ms, tally
         )
         joining_s = time.monotonic() - started_at
-        say(f"all joined in {joining_s:.1f} s; {chunks} chunks of {options.chunk_ms} ms follow")
+        log(f"all joined in {joining_s:.1f} s; {chunks} chunks of {options.chunk_ms} ms follow")
         last, requests_per_chunk = await speak(speaker, chunks, options.chunk_ms, endpoints)
         expected = chunks * options.listeners
         deadline = time.monotonic() + 5
-        while len(tally.heard) < expected and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)  # an event a chunk would cost what is measured here
+        while len(tally.received) < expected and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # an event per chunk would distort the measurement
         intact = all(
             listener.sample is not None
             and base64.b64decode(json.loads(listener.sample)["audio"]) == last
@@ -162,8 +162,8 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
         "seconds": options.seconds,
         "chunk_ms": options.chunk_ms,
         "expected": expected,
-        "delivered": len(tally.heard),
-        "missing": expected - len(tally.heard),
+        "delivered": len(tally.received),
+        "missing": expected - len(tally.received),
         "late": sum(1 for latency in tally.latencies_ms if latency > options.playout_ms),
         "duplicates": tally.duplicates,
         "last_chunk_intact": intact,
@@ -177,18 +177,20 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
 
 
 def main() -> None:
-    """Start a stack, measure, print."""
+    """Start a stack, measure and print the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--listeners", type=int, default=500)
-    parser.add_argument("--seconds", type=int, default=20, help="of audio (at most 300)")
+    parser.add_argument("--seconds", type=int, default=20, help="seconds of audio (3 to 300)")
     parser.add_argument("--chunk-ms", type=int, default=200, help="100 to 750")
-    parser.add_argument("--playout-ms", type=int, default=400, help="what is later is late")
+    parser.add_argument(
+        "--playout-ms", type=int, default=400, help="latency from which a chunk is late"
+    )
     options = parser.parse_args()
     if not (1 <= options.listeners <= 5_000 and 3 <= options.seconds <= 300):
-        parser.error("between 1 and 5000 listeners for 3 to 300 seconds")
+        parser.error("use 1 to 5000 --listeners and 3 to 300 --seconds")
     if not 100 <= options.chunk_ms <= 750:
-        parser.error("--chunk-ms is between 100 and 750")
-    say("starting the local stack (signatures of @connections are not verified under load)")
+        parser.error("use 100 to 750 --chunk-ms")
+    log("starting the local stack (signatures of @connections are not verified under load)")
     with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
         result = uvloop.run(measure(endpoints, options))
     print(json.dumps(result))

@@ -1,8 +1,8 @@
-"""Draws the figures of benchmarks/README.md from results, as SVG without a library.
+"""Draws the charts of benchmarks/README.md as SVG.
 
     python -m benchmarks.plot
 
-The results stand in benchmarks/results.json: the last lines of the runs that the README quotes.
+The input is benchmarks/results.json: the last lines of the runs that the README quotes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WIDTH, ROW, LEFT, RIGHT = 640, 26, 250, 90
 
 
 def bars(title: str, unit: str, rows: list[tuple[str, float]], limit: float | None = None) -> str:
-    """A chart of horizontal bars; `limit` draws the line that no bar should cross."""
+    """Chart of horizontal bars, with a vertical line at `limit`, the largest acceptable value."""
     longest = max([value for _, value in rows] + [limit or 0])
     scale = (WIDTH - LEFT - RIGHT) / longest
     height = 44 + ROW * len(rows)
@@ -46,7 +46,7 @@ def bars(title: str, unit: str, rows: list[tuple[str, float]], limit: float | No
 
 
 def main() -> None:
-    """Write one file a figure."""
+    """Write one file per chart."""
     results = json.loads((FOLDER / "results.json").read_text())
     fanout = results["fanout"]
     (FOLDER / "fanout.svg").write_text(
@@ -77,7 +77,7 @@ def main() -> None:
     )
     (FOLDER / "shards.svg").write_text(
         bars(
-            "CPU of a chunk that follows one after the other (own core for each function)",
+            "CPU per chunk on its critical path (own core for each function)",
             "ms",
             [
                 (f"{size} listeners, {name}", run["own_cores_ms"])
@@ -90,7 +90,7 @@ def main() -> None:
     audiences = results["audiences"]
     (FOLDER / "audiences.svg").write_text(
         bars(
-            "An announcement to 1 000 connections; a message between devices (at most 150)",
+            "An announcement to 1 000 connections; a message between devices (limit 150)",
             "ms",
             [
                 ("announced: last of 1 000", audiences["announce_last_ms"]),
@@ -102,14 +102,14 @@ def main() -> None:
     interpretation = results["interpretation"]
     (FOLDER / "interpretation.svg").write_text(
         bars(
-            "From the end of a sentence to its first translated sound (p50 at most 800, p95 1 200)",
+            "End of sentence to first translated sound (limits: p50 800, p95 1 200)",
             "ms",
             [
                 *(
                     (f"median: {stage}", interpretation[f"{stage}_p50_ms"])
                     for stage in ("recognise", "translate", "speak", "deliver")
                 ),
-                *((f"all of it, {name}", interpretation[f"{name}_ms"]) for name in ("p50", "p95")),
+                *((f"total, {name}", interpretation[f"{name}_ms"]) for name in ("p50", "p95")),
             ],
             limit=1_200,
         )

@@ -1,9 +1,8 @@
-"""Posts to @connections at a price that leaves the machine to the server.
+"""Low-cost client for posts to @connections, which leaves the machine to the server.
 
-Requests are written out beforehand, signatures included (a signature holds for five minutes), and
-sent over kept-alive connections, one at a time on each. Of a response only its status and its
-length are read. `shared.fanout.connection_gateway` does more for a post, and costs as much as the
-servers that are to be measured.
+Requests are prepared in advance, including signatures (valid for five minutes), and sent over
+kept-alive connections, one at a time on each. The client reads only status and length of responses.
+`shared.fanout.connection_gateway` does more per post, and costs as much as the measured servers.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from shared.utils.clock import SystemClock
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-# AWS says 200, serverless-offline 204.
+# AWS responds with 200, serverless-offline with 204.
 _ACCEPTED = (b"HTTP/1.1 200", b"HTTP/1.1 204")
 _SECONDS_TO_FINISH = 10
 
 
 class RefusedError(Exception):
-    """A post was not accepted."""
+    """The server refused a post."""
 
 
 def requests_to(management_url: str, ids: Sequence[str], body: bytes, region: str) -> list[bytes]:
-    """A signed request to each connection, ready to be sent for the next five minutes."""
+    """Prepare a signed request for each connection, valid for five minutes."""
     host = host_of(management_url)
     base = f"{urlsplit(management_url).path.rstrip('/')}/{quote('@connections', safe='')}/"
     now_ms = SystemClock().now_ms()
@@ -47,8 +46,8 @@ def requests_to(management_url: str, ids: Sequence[str], body: bytes, region: st
     return requests
 
 
-class _Turns:
-    """Deals the requests out, again and again in order, until the time is over."""
+class _RequestCycle:
+    """Cycles through the requests until the deadline, and counts accepted ones."""
 
     def __init__(self, requests: Sequence[bytes], until: float) -> None:
         self._requests = requests
@@ -57,7 +56,7 @@ class _Turns:
         self.accepted = 0
 
     def take(self) -> bytes | None:
-        """The next request, or None when time is up."""
+        """The next request, or None after the deadline."""
         if time.perf_counter() >= self._until:
             return None
         request = self._requests[self._next % len(self._requests)]
@@ -66,45 +65,45 @@ class _Turns:
 
 
 class _Poster(asyncio.Protocol):
-    """One connection: sends its next request as soon as the last one was answered."""
+    """A connection that sends its next request after each response."""
 
-    def __init__(self, turns: _Turns) -> None:
+    def __init__(self, cycle: _RequestCycle) -> None:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._turns = turns
+        self._cycle = cycle
         self._transport: asyncio.Transport
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Send the first request."""
         # uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
-        self._go_on()
+        self._send_next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Too early, unless it is done."""
+        """Fail if requests are left."""
         if not self.done.done():
             self.done.set_exception(exc or ConnectionError("closed by the server"))
 
     def data_received(self, data: bytes) -> None:
-        """A response, or a part of one."""
+        """Process a response once it is complete."""
         self._buffer += data
         end = self._buffer.find(_HEAD_END)
         if end < 0:
             return
         length = _LENGTH.search(self._buffer, 0, end + 2)
-        whole = end + len(_HEAD_END) + (int(length[1]) if length else 0)
-        if len(self._buffer) < whole:
+        total = end + len(_HEAD_END) + (int(length[1]) if length else 0)
+        if len(self._buffer) < total:
             return
         if not self._buffer.startswith(_ACCEPTED):
             self.done.set_exception(RefusedError(self._buffer[:200].decode("latin-1")))
             self._transport.close()
             return
-        self._buffer = self._buffer[whole:]
-        self._turns.accepted += 1
-        self._go_on()
+        self._buffer = self._buffer[total:]
+        self._cycle.accepted += 1
+        self._send_next()
 
-    def _go_on(self) -> None:
-        request = self._turns.take()
+    def _send_next(self) -> None:
+        request = self._cycle.take()
         if request is None:
             self.done.set_result(None)
             self._transport.close()
@@ -119,7 +118,7 @@ def post_for(
     seconds: float,
     in_flight: int,
 ) -> tuple[int, float]:
-    """Send the requests again and again; how many were accepted, and the seconds it took.
+    """Send the requests repeatedly; return the number accepted and the seconds taken.
 
     Raises RefusedError, ConnectionError, TimeoutError.
     """
@@ -133,11 +132,11 @@ async def _post_for(
     host, port = str(address.hostname), int(address.port or 80)
     loop = asyncio.get_running_loop()
     started_at = time.perf_counter()
-    turns = _Turns(requests, started_at + seconds)
+    cycle = _RequestCycle(requests, started_at + seconds)
     async with asyncio.timeout(seconds + _SECONDS_TO_FINISH):
-        opened = [
-            await loop.create_connection(lambda: _Poster(turns), host, port)
+        posters = [
+            await loop.create_connection(lambda: _Poster(cycle), host, port)
             for _ in range(in_flight)
         ]
-        await asyncio.gather(*(poster.done for _, poster in opened))
-    return turns.accepted, time.perf_counter() - started_at
+        await asyncio.gather(*(poster.done for _, poster in posters))
+    return cycle.accepted, time.perf_counter() - started_at

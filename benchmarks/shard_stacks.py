@@ -1,6 +1,6 @@
-"""Stacks for `benchmarks.shards`: real functions, posting to a server that answers at once.
+"""Stacks for `benchmarks.shards`: real functions that post to a server responding at once.
 
-Everything else is as always: AWS's runtime client, Invoke, the session and the roster.
+The rest is unchanged: AWS's runtime client, Invoke, the session and the roster.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ CONNECTIONS_TABLE = f"lingocast-{STAGE}-connections"
 AUDIO_PROCESSOR = f"lingocast-{STAGE}-audio-processor"
 CHUNK_MS = 200
 AUDIO = base64.b64encode(bytes(range(256)) * 25).decode()  # 200 ms of 16 kHz PCM
-#: What a function's process is, by a part of its command line.
+#: Part of the command line that identifies a function's process.
 KINDS = {"audio_processor": "lambda.audio_processor", "broadcast": "lambda.broadcast"}
 
 
 class Chunk(NamedTuple):
-    """How long one took, and whether all of it was sent before its deadline of 400 ms."""
+    """Duration of a chunk, and whether all posts were sent before its deadline of 400 ms."""
 
     taken_ms: float
     complete: bool
@@ -57,7 +57,7 @@ class Chunk(NamedTuple):
 
 @dataclass
 class Stack:
-    """One stack with its sink, and a session in it."""
+    """A running stack with a session, and the sink that receives its posts."""
 
     pid: int
     sink_url: str
@@ -69,35 +69,35 @@ class Stack:
     seq: int = 0
     listeners: int = 0
 
-    def seat(self, count: int) -> None:
-        """Let the session have `count` listeners, as rows of the connections table."""
+    def seat_listeners(self, count: int) -> None:
+        """Add rows to the connections table until the session has `count` listeners."""
         now = int(time.time() * 1_000)
         membership = Membership(self.session_id, Seat("listener", "en"))
 
-        def sit(_: int) -> None:
+        def seat(_: int) -> None:
             connection_id = new_id()
             self.connections.register(Connection(connection_id, None, now, now))
             self.connections.take_seat(connection_id, membership, now_ms=now)
 
         with ThreadPoolExecutor(4) as threads:
-            list(threads.map(sit, range(count - self.listeners)))
+            list(threads.map(seat, range(count - self.listeners)))
         self.listeners = count
 
-    def chunk(self) -> Chunk:
-        """Invoke the audio processor with one chunk. Raises RuntimeError if it fails."""
+    def send_chunk(self) -> Chunk:
+        """Invoke the audio processor with a chunk. Raises RuntimeError if it fails."""
         event = json.dumps(self._event()).encode()
         posts, started_at = self._posts(), time.perf_counter()
-        answer = self.functions.invoke(FunctionName=AUDIO_PROCESSOR, Payload=event)
+        response = self.functions.invoke(FunctionName=AUDIO_PROCESSOR, Payload=event)
         taken_ms = (time.perf_counter() - started_at) * 1_000
-        if answer.get("FunctionError"):
-            raise RuntimeError(answer["Payload"].read().decode())
+        if response.get("FunctionError"):
+            raise RuntimeError(response["Payload"].read().decode())
         complete = self._posts() - posts == self.listeners
-        # In real time, as a speaker sends.
+        # Keep real time, like a speaker.
         time.sleep(max(0.0, (CHUNK_MS - taken_ms) / 1_000))
         return Chunk(taken_ms, complete)
 
     def cpu(self) -> dict[str, float]:
-        """Seconds of CPU so far, by kind of process."""
+        """CPU seconds so far, by kind of process."""
         spent = dict.fromkeys(KINDS, 0.0)
         for pid in descendants(self.pid):
             command = command_line(pid)
@@ -126,29 +126,29 @@ class Stack:
 
 @contextmanager
 def running(template: Path, shard_size: int) -> Iterator[Stack]:
-    """A stack whose posts go to a sink of its own, and a session without listeners."""
+    """Run a stack that posts to its own sink, with a session without listeners."""
     with plain_server() as (sink_url, sink_pid):
         changed = template.with_name(template.name.replace("dev", f"dev{shard_size}", 1))
         assets = template.name.replace(".template.", ".assets.")
         (template.parent / assets.replace("dev", f"dev{shard_size}", 1)).write_text(
             (template.parent / assets).read_text()
         )
-        changed.write_text(json.dumps(_pointed(template, sink_url, shard_size)))
+        changed.write_text(json.dumps(_with_sink(template, sink_url, shard_size)))
         before = children(os.getpid())
         with launch(
             verify_signatures=False, extra_args=(f"--template={changed}", *UNTHROTTLED)
         ) as endpoints:
             (pid,) = children(os.getpid()) - before
             url = f"{endpoints.websocket_url}?token={speaker_token(endpoints)}"
-            # It stays open as long as the stack: without its speaker a session ends.
+            # Keep the speaker connected: without it the session would end.
             with connect(url, compression=None) as speaker:
                 speaker.send(json.dumps({"action": "createSession", "sourceLanguage": "en"}))
                 session_id = json.loads(speaker.recv(30))["sessionId"]
                 yield _with_session(endpoints, pid, sink_url, sink_pid, session_id)
 
 
-def _pointed(template: Path, sink_url: str, shard_size: int) -> dict[str, Any]:
-    """The template with other settings of the functions that send."""
+def _with_sink(template: Path, sink_url: str, shard_size: int) -> dict[str, Any]:
+    """The template with the sink and shard size in the settings of the sending functions."""
     content: dict[str, Any] = json.loads(template.read_text())
     for resource in content["Resources"].values():
         if resource["Type"] == "AWS::Lambda::Function":

@@ -1,9 +1,9 @@
-"""What a sweep reads among 5 000 connections, of which none, 50 or 500 are idle.
+"""Reads of the idle sweep among 5 000 connections, of which none, 50 or 500 are idle.
 
     python -m benchmarks.sweep
 
-The sweep itself, over the local stack's database, with connections that exist as rows only. The
-items are counted in DynamoDB's answers. The last line is a JSON object.
+Runs the sweep on the local stack's database, with connections that exist as rows only. Items are
+counted in DynamoDB's responses. The last line is a JSON object.
 """
 
 from __future__ import annotations
@@ -44,93 +44,93 @@ CLOCK = SystemClock()
 
 
 @dataclass
-class Counted:
-    """What DynamoDB was asked and answered."""
+class RequestCounter:
+    """Counts DynamoDB requests and the items returned."""
 
     requests: Counter[str] = field(default_factory=Counter)
     items: int = 0
 
-    def answered(self, model: Any, parsed: Any, **_: Any) -> None:
-        """botocore's hook after each call."""
+    def after_call(self, model: Any, parsed: Any, **_: Any) -> None:
+        """Hook that botocore calls after each request."""
         self.requests[model.name] += 1
         self.items += len(parsed.get("Items", ())) + ("Item" in parsed)
 
 
-class Everyone:
-    """Connections that all can be told and closed."""
+class FakeConnections:
+    """Connections for which every post, close and clean-up succeeds."""
 
     def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
-        """All arrive."""
+        """Succeed for all."""
         return [dict.fromkeys(batch.connection_ids, Outcome.SENT) for batch in batches]
 
     def post_many(
         self, connection_ids: Sequence[str], data: bytes, deadline_at: int
     ) -> dict[str, Outcome]:
-        """All arrive."""
+        """Succeed for all."""
         return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
 
     def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
-        """It arrives."""
+        """Succeed."""
         return Outcome.SENT
 
     def delete_many(self, connection_ids: Sequence[str], deadline_at: int) -> dict[str, Outcome]:
-        """All are closed."""
+        """Succeed for all."""
         return dict.fromkeys(connection_ids, Outcome.SENT)
 
     def delete(self, connection_id: str, deadline_at: int) -> Outcome:
-        """It is closed."""
+        """Succeed."""
         return Outcome.SENT
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
-        """Every clean-up is taken; none happens, so that the rows stay."""
+        """Accept every clean-up without running it, so that the rows stay."""
         return [InvocationResult(Outcome.SENT)] * len(payloads)
 
 
-class Silence:
-    """Telemetry that nobody reads."""
+class NullTelemetry:
+    """Discards all telemetry."""
 
     def count(self, name: str, value: int = 1, **context: str | int) -> None:
-        """Nothing."""
+        """Discard."""
 
     def count_by(self, name: str, value: int = 1, **dimensions: str) -> None:
-        """Nothing."""
+        """Discard."""
 
     def duration(self, name: str, milliseconds: float) -> None:
-        """Nothing."""
+        """Discard."""
 
     def warn(self, message: str, **context: object) -> None:
-        """Nothing."""
+        """Discard."""
 
     def fault(self, message: str, **context: object) -> None:
-        """Nothing."""
+        """Discard."""
 
     def flush(self) -> None:
-        """Nothing."""
+        """Discard."""
 
 
-def say(line: str) -> None:
-    """Progress, for people."""
+def log(line: str) -> None:
+    """Print progress to standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
-def client_of(url: str) -> Any:
-    """A DynamoDB client of the stack's operator."""
+def database_client(url: str) -> Any:
+    """DynamoDB client with the local stack's credentials."""
     keys = LocalCredentials()
     session = boto3.Session(keys.access_key, keys.secret_key, keys.token, REGION)
     config = Config(read_timeout=15, proxies={}, max_pool_connections=THREADS)
     return session.client("dynamodb", endpoint_url=url, config=config)
 
 
-def connect(client: Any, executor: ThreadPoolExecutor) -> None:
-    """Everybody has just been heard of."""
+def add_connections(client: Any, executor: ThreadPoolExecutor) -> None:
+    """Write all connections, active just now."""
     repository = ConnectionsRepository(Table(client, TABLE, schema.CONNECTION_ID))
     now = CLOCK.now_ms()
     rows = (Connection(f"c{number}", None, now, now) for number in range(CONNECTIONS))
     assert all(executor.map(repository.register, rows))
 
 
-def fall_silent(client: Any, numbers: range, executor: ThreadPoolExecutor) -> None:
-    """These were last heard of a second too long ago."""
+def make_idle(client: Any, numbers: range, executor: ThreadPoolExecutor) -> None:
+    """Set the last activity of these connections just beyond the idle limit."""
     then = CLOCK.now_ms() - (IDLE_SECONDS + 1) * 1_000
 
     def age(number: int) -> None:
@@ -145,41 +145,41 @@ def fall_silent(client: Any, numbers: range, executor: ThreadPoolExecutor) -> No
 
 
 def main() -> None:
-    """Run it, and print what was counted."""
+    """Run the sweep and print the counts."""
     result: dict[str, float] = {}
     with launch(extra_args=UNTHROTTLED) as endpoints, ThreadPoolExecutor(THREADS) as executor:
-        client, counted = client_of(endpoints.dynamodb_url), Counted()
-        connect(client, executor)
-        client.meta.events.register("after-call.dynamodb", counted.answered)
-        everyone = Everyone()
+        client, counter = database_client(endpoints.dynamodb_url), RequestCounter()
+        add_connections(client, executor)
+        client.meta.events.register("after-call.dynamodb", counter.after_call)
+        connections = FakeConnections()
         sweep = IdleSweep(
             IdleConnections(Table(client, TABLE, schema.CONNECTION_ID)),
-            everyone,
-            everyone,
+            connections,
+            connections,
             idle_seconds=IDLE_SECONDS,
             clock=CLOCK,
-            telemetry=Silence(),
+            telemetry=NullTelemetry(),
             parallel_map=executor.map,
         )
         first = 0
         for idle in IDLE:
             numbers = range(first, first + idle)
             first += idle
-            fall_silent(client, numbers, executor)
-            counted.items, counted.requests = 0, Counter()
+            make_idle(client, numbers, executor)
+            counter.items, counter.requests = 0, Counter()
             started_at = time.perf_counter()
             swept = sweep.run(CLOCK.now_ms() + 60_000)
             took_ms = (time.perf_counter() - started_at) * 1_000
             assert swept.closed == idle, swept
             result |= {
-                f"read{idle}": counted.items,
-                f"queries{idle}": counted.requests["Query"],
-                f"claims{idle}": counted.requests["UpdateItem"],
+                f"read{idle}": counter.items,
+                f"queries{idle}": counter.requests["Query"],
+                f"claims{idle}": counter.requests["UpdateItem"],
                 f"ms{idle}": round(took_ms, 1),
             }
-            say(
-                f"{idle:4} of {CONNECTIONS} idle: {counted.items} items read in "
-                f"{counted.requests['Query']} queries, {took_ms:.0f} ms"
+            log(
+                f"{idle:4} of {CONNECTIONS} idle: {counter.items} items read in "
+                f"{counter.requests['Query']} queries, {took_ms:.0f} ms"
             )
             for number in numbers:
                 client.delete_item(TableName=TABLE, Key={schema.CONNECTION_ID: {"S": f"c{number}"}})

@@ -1,4 +1,4 @@
-"""The echo app's functions, as they run in the local gateway's workers."""
+"""Functions of the echo app, for the local gateway."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ Event = dict[str, Any]
 
 
 def life(_event: Event, _context: object) -> Event:
-    """$connect and $disconnect."""
+    """Accept $connect and $disconnect."""
     return {"statusCode": 200}
 
 
 def echo(event: Event, _context: object) -> Event:
-    """What the client sent."""
+    """Return the client's message."""
     return {"statusCode": 200, "body": event["body"]}
 
 
 def whoami(event: Event, _context: object) -> Event:
-    """The connection's id, which posts to it need."""
+    """Return the connection's ID, for posts to it."""
     return {"statusCode": 200, "body": event["requestContext"]["connectionId"]}

@@ -1,4 +1,4 @@
-"""What the benchmarks make of many measurements."""
+"""Statistics of the benchmarks."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from benchmarks.figures import percentile
         ([7.0, 8.0], 1.0, 8.0),
     ],
 )
-def test_a_percentile_is_a_value_that_was_measured(
+def test_a_percentile_is_a_measured_value(
     values: list[float], share: float, expected: float
 ) -> None:
     assert percentile(values, share) == expected
 
 
-def test_there_is_no_percentile_of_nothing() -> None:
+def test_the_percentile_of_no_values_is_nan() -> None:
     assert math.isnan(percentile([], 0.5))
