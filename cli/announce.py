@@ -62,9 +62,7 @@ def announce_command(
     ] = False,
     active: Annotated[
         bool,
-        typer.Option(
-            "--active", help="Show the active announcement, and its delivery to operators."
-        ),
+        typer.Option("--active", help="Show the active announcement; operators also see delivery."),
     ] = False,
     url: UrlOption = DEFAULT_URL,
     token: TokenOption = None,
@@ -126,7 +124,7 @@ def _check_options(text: str | None, scope: _Scope, *, clear: bool, active: bool
     """Check that the options fit together. Raises typer.BadParameter."""
     if scope is _Scope.SESSION:
         raise typer.BadParameter(
-            "only the speaker announces to a session, when opening it: "
+            "only its speaker can announce to a session, when opening it: "
             'python -m cli speak FILE.wav --announce "Questions at the end"',
             param_hint="--scope",
         )

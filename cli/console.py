@@ -115,11 +115,16 @@ class Display:
         self.close()
 
 
+def count(number: int, noun: str) -> str:
+    """`1 chunk`, `2 chunks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def describe_stream(report: StreamReport, verb: str = "speaking") -> str:
     """`speaking: 3.2 s of 7.1 s, 16 chunks sent`, plus counts of chunks that were lost."""
     seconds = report.captured * report.chunk_ms / 1000
     total = "" if report.total is None else f" of {report.total * report.chunk_ms / 1000:.1f} s"
-    line = f"{verb}: {seconds:.1f} s{total}, {report.sent} chunks sent"
+    line = f"{verb}: {seconds:.1f} s{total}, {count(report.sent, 'chunk')} sent"
     if report.dropped:
         line += f", {report.dropped} dropped (network slow or down)"
     if report.refused:
@@ -133,8 +138,8 @@ def describe_audience(status: SessionStatus) -> str:
     """`15 listeners (es 10, fr 5)`."""
     if status.listener_count == 0:
         return "no listeners"
-    noun = "listener" if status.listener_count == 1 else "listeners"
-    return f"{status.listener_count} {noun}{_by_language(status.language_distribution)}"
+    by_language = _by_language(status.language_distribution)
+    return f"{count(status.listener_count, 'listener')}{by_language}"
 
 
 def describe_coverage(coverage: Coverage) -> str:
@@ -171,8 +176,8 @@ def describe_interpretation(latency: InterpretationLatencySummary, playout_delay
     missed = latency.sentences - latency.measured
     unmeasured = f" ({missed} not measured)" if missed else ""
     return (
-        f"interpreted: {latency.sentences} sentences{unmeasured}, latency from end of sentence to "
-        f"first sound received p50 {p50}, p95 {p95}; "
+        f"interpreted: {count(latency.sentences, 'sentence')}{unmeasured}, "
+        f"latency from end of sentence to first sound received p50 {p50}, p95 {p95}; "
         f"playback up to {playout_delay_ms:.0f} ms later"
     )
 
@@ -188,7 +193,7 @@ def _stages(
 
 
 def _counts(counts: JitterCounts) -> str:
-    line = f"{counts.played} chunks, {counts.gaps} gaps, {counts.late} late"
+    line = f"{count(counts.played, 'chunk')}, {count(counts.gaps, 'gap')}, {counts.late} late"
     if counts.gap_chunks:
         line += f", {counts.gap_chunks} not played"
     if counts.withheld:
@@ -208,7 +213,7 @@ def print_catch_up_summary(display: Display, counts: CatchUpCounts) -> None:
         times = "once" if counts.restarts == 1 else f"{counts.restarts} times"
         display.print(
             f"The network was too slow: skipped to live {times}, "
-            f"{counts.skipped} late chunks dropped."
+            f"{count(counts.skipped, 'late chunk')} dropped."
         )
 
 

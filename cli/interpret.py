@@ -99,7 +99,7 @@ def interpret_command(
     ] = None,
     standby: Annotated[
         bool,
-        typer.Option("--standby", help="If the language has an interpreter, wait for its seat."),
+        typer.Option("--standby", help="If the language has an interpreter, wait as a stand-by."),
     ] = False,
     take_over: Annotated[
         bool, typer.Option("--take-over", help="If the language has an interpreter, replace it.")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from cli.console import Display, describe_stream
+from cli.console import Display, count, describe_stream
 from client.escaping import printable
 from client.flows.streaming import StreamReport
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
@@ -144,8 +144,8 @@ class DemoConsole:
             )
         self.detail(f"A recording of what the listener in Spanish heard is in {result.file}.")
         if not result.passed:
-            count = len(result.translated)
-            self.detail(f"Only {count} of {result.sentences} sentences were interpreted.")
+            translated = len(result.translated)
+            self.detail(f"Only {translated} of {result.sentences} sentences were interpreted.")
 
     def show_verdict(self, rows: Sequence[ListenerResult]) -> bool:
         """Print all faults; return whether there were none."""
@@ -175,10 +175,12 @@ class DemoConsole:
         if row.difference is not None:
             self.detail(f"{name}: the recording differs from what was said: {row.difference}.")
         if row.missing:
-            self.detail(f"{name}: {row.missing} of {row.expected} chunks never arrived.")
+            self.detail(f"{name}: {row.missing} of {count(row.expected, 'chunk')} never arrived.")
         if row.late:
             limit = DEFAULT_PLAYOUT_DELAY_MS
-            self.detail(f"{name}: {row.late} chunks arrived after {limit} ms and were not played.")
+            self.detail(
+                f"{name}: {count(row.late, 'chunk')} arrived after {limit} ms, too late to play."
+            )
         if row.p99 is not None and row.p99 > DEFAULT_PLAYOUT_DELAY_MS and not row.late:
             self.detail(f"{name}: the slowest chunks were barely in time; is the machine busy?")
 

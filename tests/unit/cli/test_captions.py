@@ -66,8 +66,8 @@ def test_captions_and_latency_are_shown() -> None:
         "[es] Hola,\\x1b[2J mundo.",
         "The session is over: the speaker ended it.",
     ]
-    assert lines[3].startswith("heard: 1 chunks, 0 gaps, 0 late, latency p50 ")
-    assert lines[4].startswith("interpreted: 1 sentences, latency from end of sentence to ")
+    assert lines[3].startswith("heard: 1 chunk, 0 gaps, 0 late, latency p50 ")
+    assert lines[4].startswith("interpreted: 1 sentence, latency from end of sentence to ")
     assert "(recognise 300, translate 20, speak 80, deliver " in lines[4]
     assert lines[4].endswith("; playback up to 5000 ms later")
 
@@ -77,4 +77,4 @@ def test_captions_can_be_turned_off() -> None:
         result = run("listen", SESSION, "-l", "es", "--url", url, "--no-captions")
     assert result.exit_code == 0, result.output
     assert "mundo" not in result.output
-    assert "interpreted: 1 sentences" in result.stdout
+    assert "interpreted: 1 sentence" in result.stdout

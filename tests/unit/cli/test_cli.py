@@ -103,7 +103,7 @@ def test_speaking_prints_the_session_and_how_to_listen(speech: str) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == "Session golden-eagle-427"
     assert f"python -m cli listen {SESSION} --language es --url {url}" in lines[1]
-    assert "spoken: 0.2 s of 0.2 s, 1 chunks sent" in lines
+    assert "spoken: 0.2 s of 0.2 s, 1 chunk sent" in lines
     assert lines[-1] == "The session is over: the speaker ended it."
     assert service.requests[0]["sourceLanguage"] == "de"
     assert service.actions() == ["createSession", "sendAudio", "endSession"]
@@ -164,7 +164,7 @@ def test_listening_writes_what_was_heard(tmp_path: Path, speech: str) -> None:
     lines = result.stdout.splitlines()
     assert lines[0] == ("You are in golden-eagle-427; in es you hear the floor (no interpreter).")
     assert lines[1] == "The session is over: the speaker ended it."
-    assert lines[2].startswith("heard: 1 chunks, 0 gaps, 0 late, latency p50 ")
+    assert lines[2].startswith("heard: 1 chunk, 0 gaps, 0 late, latency p50 ")
     assert lines[3] == f"What was heard is in {out}"
     assert read_sound(out).samples.tolist() == read_sound(Path(speech)).samples.tolist()
 
@@ -174,7 +174,7 @@ def test_interpreting_reports_what_was_sent_and_heard(speech: str) -> None:
         result = run("interpret", SESSION, speech, "--url", url, "--start", "now")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("You are the voice of es in golden-eagle-427.\n")
-    assert "1 chunks sent" in result.stdout
+    assert "1 chunk sent" in result.stdout
 
 
 def test_an_unknown_engine_is_reported_with_the_known_ones() -> None:

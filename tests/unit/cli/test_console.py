@@ -47,7 +47,7 @@ def test_without_a_terminal_progress_is_a_plain_line_every_few_seconds() -> None
             clock.advance(200)
             display.show_sent(StreamReport(200, total=100, captured=1, sent=1))
     lines = output.getvalue().splitlines()
-    assert lines == ["speaking: 0.2 s of 20.0 s, 1 chunks sent"] * 4
+    assert lines == ["speaking: 0.2 s of 20.0 s, 1 chunk sent"] * 4
 
 
 def test_on_a_terminal_progress_is_one_line_that_is_removed() -> None:
@@ -71,7 +71,7 @@ def test_playback_is_described_with_its_latency() -> None:
     counts = JitterCounts(received=9, played=8, late=1, gaps=1, gap_chunks=2)
     stats = ListenStats("es", counts, LatencySummary(9, 12.4, 30, 41, 50))
     assert describe_playout(stats) == (
-        "heard: 8 chunks, 1 gaps, 1 late, 2 not played, latency p50 12 ms, p95 30 ms, p99 41 ms"
+        "heard: 8 chunks, 1 gap, 1 late, 2 not played, latency p50 12 ms, p95 30 ms, p99 41 ms"
     )
     assert describe_playout(ListenStats(None, JitterCounts(), None)) == (
         "heard: 0 chunks, 0 gaps, 0 late"

@@ -79,7 +79,7 @@ def test_missing_and_late_chunks_are_reported(tmp_path: Path) -> None:
     for part in (
         "it ends after 0.20 s of 0.80 s",
         "1 of 4 chunks never arrived",
-        "1 chunks arrived after 400 ms",
+        "1 chunk arrived after 400 ms",
         "did not hear exactly what was said",
     ):
         assert part in output.getvalue()

@@ -60,8 +60,8 @@ def test_the_line_of_progress_says_who_listens_once_it_is_known() -> None:
         notices.show_notice(display, Notification(status()))
 
     assert output.getvalue().splitlines() == [
-        "speaking: 0.2 s, 1 chunks sent",
-        "speaking: 0.2 s, 1 chunks sent, 15 listeners (es 10, fr 5)",
+        "speaking: 0.2 s, 1 chunk sent",
+        "speaking: 0.2 s, 1 chunk sent, 15 listeners (es 10, fr 5)",
     ]
 
 
