@@ -12,8 +12,8 @@ import pytest
 
 from local.endpoints import Endpoints
 from tests.e2e.support import short_limits
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import launch_quiet
-from tests.e2e.support.stage import Stage
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +38,6 @@ def short_limited() -> Iterator[Endpoints]:
 
 
 @pytest.fixture
-def stage(endpoints: Endpoints) -> Stage:
+def clients(endpoints: Endpoints) -> StackClients:
     """People with their tokens."""
-    return Stage(endpoints)
+    return StackClients(endpoints)

@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidStatus
 from client.protocol.announcements import AnnouncementTracker
 from local.endpoints import Endpoints
 from shared.protocol.server_messages import AnyServerMessage
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.clients import StackClients, joined
 from tests.helpers.wire import Message, Wire, wire
 
 TEXTS: dict[str, Any] = {"message": "Pause", "translations": {"ES": "Pausa", "fr": "Une pause"}}
@@ -57,19 +57,19 @@ async def replayed_ids(connection: Wire) -> list[str]:
     ]
 
 
-async def clear_announcement_to_everyone(stage: Stage) -> None:
-    async with stage.connection("olga", "operators") as operator:
+async def clear_announcement_to_everyone(clients: StackClients) -> None:
+    async with clients.connection("olga", "operators") as operator:
         await operator.ask("clearAnnouncement", scope="all")
 
 
-async def test_everyone_gets_the_announcement_in_their_language(stage: Stage) -> None:
+async def test_everyone_gets_the_announcement_in_their_language(clients: StackClients) -> None:
     async with (
-        stage.connection("olga", "operators") as operator,
-        stage.session() as (speaker, session_id),
-        stage.interpreter(session_id, "fr") as interpreter,
-        stage.listener(session_id, "es") as spanish,
-        stage.listener(session_id, "de") as german,
-        stage.connection() as nobody,
+        clients.connection("olga", "operators") as operator,
+        clients.session() as (speaker, session_id),
+        clients.interpreter(session_id, "fr") as interpreter,
+        clients.listener(session_id, "es") as spanish,
+        clients.listener(session_id, "de") as german,
+        clients.connection() as nobody,
     ):
         made = await announce(operator, messageType="warning")
         # The operator gets the reply instead; the redelivery pass runs three seconds later.
@@ -95,13 +95,13 @@ async def test_everyone_gets_the_announcement_in_their_language(stage: Stage) ->
             "fr": 1,
             "unknown": 2,
         }
-    await clear_announcement_to_everyone(stage)
+    await clear_announcement_to_everyone(clients)
 
 
-async def test_a_hundred_listeners_acknowledge_at_once(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+async def test_a_hundred_listeners_acknowledge_at_once(clients: StackClients) -> None:
+    async with AsyncExitStack() as opened, clients.session() as (speaker, session_id):
         crowd = await asyncio.gather(
-            *(opened.enter_async_context(stage.listener(session_id)) for _ in range(100))
+            *(opened.enter_async_context(clients.listener(session_id)) for _ in range(100))
         )
         made = await announce(speaker, "session")
         assert made["coverage"]["languages"] == {"es": {"delivered": 100, "acknowledged": 0}}
@@ -122,16 +122,18 @@ async def test_a_hundred_listeners_acknowledge_at_once(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("identity", ["user", "client"])
-async def test_an_acknowledged_announcement_is_not_shown_again(stage: Stage, identity: str) -> None:
-    url = stage.endpoints.websocket_url
+async def test_an_acknowledged_announcement_is_not_shown_again(
+    clients: StackClients, identity: str
+) -> None:
+    url = clients.endpoints.websocket_url
 
     def addresses(name: str) -> str:
         if identity == "client":
             return f"{url}?clientId=client-{name}-0001"
-        return f"{url}?token={stage.token(name)}"
+        return f"{url}?token={clients.token(name)}"
 
     rita, otto = addresses("rita"), addresses("otto")
-    async with stage.session() as (speaker, session_id):
+    async with clients.session() as (speaker, session_id):
         made = await announce(speaker, "session")
         async with wire(rita) as reader:
             await joined(reader, session_id, "es")
@@ -146,18 +148,18 @@ async def test_an_acknowledged_announcement_is_not_shown_again(stage: Stage, ide
                 assert active["announcementId"] == (expected[0] if expected else None)
 
 
-async def test_a_malformed_client_id_refuses_the_handshake(stage: Stage) -> None:
+async def test_a_malformed_client_id_refuses_the_handshake(clients: StackClients) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        async with wire(f"{stage.endpoints.websocket_url}?clientId=short"):
+        async with wire(f"{clients.endpoints.websocket_url}?clientId=short"):
             pass
     assert refused.value.response.status_code == 403
 
 
-async def test_listeners_who_join_during_the_clearing_show_nothing(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+async def test_listeners_who_join_during_the_clearing_show_nothing(clients: StackClients) -> None:
+    async with AsyncExitStack() as opened, clients.session() as (speaker, session_id):
         await announce(speaker, "session")
         joining = [
-            asyncio.ensure_future(opened.enter_async_context(stage.listener(session_id)))
+            asyncio.ensure_future(opened.enter_async_context(clients.listener(session_id)))
             for _ in range(12)
         ]
         cleared = await speaker.ask("clearAnnouncement", scope="session")
@@ -166,11 +168,13 @@ async def test_listeners_who_join_during_the_clearing_show_nothing(stage: Stage)
             assert await shown(reader) == []
 
 
-async def test_listeners_who_join_during_a_replacement_show_the_new_one(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, stage.session() as (speaker, session_id):
+async def test_listeners_who_join_during_a_replacement_show_the_new_one(
+    clients: StackClients,
+) -> None:
+    async with AsyncExitStack() as opened, clients.session() as (speaker, session_id):
         await announce(speaker, "session")
         joining = [
-            asyncio.ensure_future(opened.enter_async_context(stage.listener(session_id)))
+            asyncio.ensure_future(opened.enter_async_context(clients.listener(session_id)))
             for _ in range(12)
         ]
         newest = await announce(speaker, "session", message="New")
@@ -178,11 +182,11 @@ async def test_listeners_who_join_during_a_replacement_show_the_new_one(stage: S
             await announcement_message(reader, newest["announcementId"])
 
 
-async def test_two_concurrent_announcements_leave_one_active(stage: Stage) -> None:
+async def test_two_concurrent_announcements_leave_one_active(clients: StackClients) -> None:
     async with (
-        stage.connection("olga", "operators") as olga,
-        stage.connection("oscar", "operators") as oscar,
-        stage.connection() as reader,
+        clients.connection("olga", "operators") as olga,
+        clients.connection("oscar", "operators") as oscar,
+        clients.connection() as reader,
     ):
         made = await asyncio.gather(announce(olga, message="A"), announce(oscar, message="B"))
         latest = max(made, key=lambda each: each["createdAt"])
@@ -190,16 +194,16 @@ async def test_two_concurrent_announcements_leave_one_active(stage: Stage) -> No
         assert made[0]["createdAt"] != made[1]["createdAt"]
         for each in made:
             await announcement_message(reader, each["announcementId"])
-        async with stage.connection() as later:
+        async with clients.connection() as later:
             active = await later.ask("getActiveAnnouncement")
             assert active["announcementId"] == latest["announcementId"]
-    await clear_announcement_to_everyone(stage)
+    await clear_announcement_to_everyone(clients)
 
 
-async def test_a_repeated_key_announces_once(stage: Stage) -> None:
+async def test_a_repeated_key_announces_once(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
     ):
         replies = [await announce(speaker, "session", idempotencyKey="once") for _ in range(6)]
 
@@ -211,10 +215,10 @@ async def test_a_repeated_key_announces_once(stage: Stage) -> None:
         assert len(pushed) <= 2
 
 
-async def test_concurrent_requests_with_one_key_announce_once(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, stage.connection() as reader:
+async def test_concurrent_requests_with_one_key_announce_once(clients: StackClients) -> None:
+    async with AsyncExitStack() as opened, clients.connection() as reader:
         doors = [
-            await opened.enter_async_context(stage.connection("olga", "operators"))
+            await opened.enter_async_context(clients.connection("olga", "operators"))
             for _ in range(4)
         ]
         replies = await asyncio.gather(
@@ -223,7 +227,7 @@ async def test_concurrent_requests_with_one_key_announce_once(stage: Stage) -> N
 
         (announcement_id,) = {reply["announcementId"] for reply in replies}
         await announcement_message(reader, announcement_id)
-    await clear_announcement_to_everyone(stage)
+    await clear_announcement_to_everyone(clients)
 
 
 @pytest.mark.parametrize(
@@ -235,15 +239,15 @@ async def test_concurrent_requests_with_one_key_announce_once(stage: Stage) -> N
         "\u202ereversed\u202c \u200b\u200d \ufffd \U0001f469\u200d\U0001f680",
     ],
 )
-async def test_texts_arrive_unchanged(stage: Stage, text: str) -> None:
+async def test_texts_arrive_unchanged(clients: StackClients, text: str) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "es") as spanish,
-        stage.listener(session_id, "de") as german,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "es") as spanish,
+        clients.listener(session_id, "de") as german,
     ):
         made = await announce(speaker, "session", message=text, translations={"es": f"{text} (es)"})
 
         assert made["message"] == (await german.expect("announcement"))["message"] == text
         assert (await spanish.expect("announcement"))["message"] == f"{text} (es)"
-        async with stage.listener(session_id, "de") as later:
+        async with clients.listener(session_id, "de") as later:
             assert (await later.expect("activeAnnouncement"))["message"] == text

@@ -10,7 +10,7 @@ import pytest
 
 from shared.announcements.publisher import REDELIVERY_DELAY_SECONDS
 from tests.e2e.operations.test_demo import recording
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.terminals import Desk, Terminal
 
 ES = "es=Comida a las doce"
@@ -34,9 +34,11 @@ def banners(terminal: Terminal) -> list[str]:
     return [line for line in terminal.lines if line.startswith(("Announcement", OVER))]
 
 
-async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: str) -> None:
-    operator = Desk(stage.endpoints, tmp_path / "operator")
-    maria, paul = Desk(stage.endpoints, tmp_path / "es"), Desk(stage.endpoints, tmp_path / "fr")
+async def test_announcements_at_terminals(
+    clients: StackClients, tmp_path: Path, speech: str
+) -> None:
+    operator = Desk(clients.endpoints, tmp_path / "operator")
+    maria, paul = Desk(clients.endpoints, tmp_path / "es"), Desk(clients.endpoints, tmp_path / "fr")
     speaking = ("--announce", "Ask at the end", "--translate", "es=Preguntas al final")
     async with operator.open("speak", speech, "--wait", "600", *speaking) as speaker:
         session = await session_of(speaker)
@@ -54,7 +56,7 @@ async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: 
             told = await operator.run(*lunch)
             assert told.status == 0, told.lines
             assert told.lines[0] == "Announcement (warning): Lunch at noon"
-            async with stage.connection() as newcomer:
+            async with clients.connection() as newcomer:
                 await spanish.until("Announcement (warning): Comida a las doce")
                 await french.until("Announcement (warning): Lunch at noon")
                 await speaker.until("Announcement (warning): Lunch at noon")
@@ -88,8 +90,8 @@ async def test_announcements_at_terminals(stage: Stage, tmp_path: Path, speech: 
         assert again.lines == ["There is no active announcement."]
 
 
-async def test_a_key_makes_one_announcement(stage: Stage, tmp_path: Path) -> None:
-    operator = Desk(stage.endpoints, tmp_path)
+async def test_a_key_makes_one_announcement(clients: StackClients, tmp_path: Path) -> None:
+    operator = Desk(clients.endpoints, tmp_path)
     first = await operator.run("announce", "First", "--key", "cli-key")
     again = await operator.run("announce", "Second", "--key", "cli-key")
     await operator.run("announce", "--clear")
@@ -104,17 +106,19 @@ async def test_a_key_makes_one_announcement(stage: Stage, tmp_path: Path) -> Non
     ],
 )
 async def test_a_refusal_is_one_line(
-    stage: Stage, tmp_path: Path, arguments: tuple[str, ...], error: str
+    clients: StackClients, tmp_path: Path, arguments: tuple[str, ...], error: str
 ) -> None:
-    ended = await Desk(stage.endpoints, tmp_path).run(*arguments)
+    ended = await Desk(clients.endpoints, tmp_path).run(*arguments)
     assert ended.status == 1
     (line,) = ended.lines
     assert line.startswith(error)
 
 
-async def test_a_speaker_may_not_announce_to_everyone(stage: Stage, tmp_path: Path) -> None:
-    token = stage.token("cli-dave", "speakers")
-    ended = await Desk(stage.endpoints, tmp_path).run("announce", "Hi", "--token", token)
+async def test_a_speaker_may_not_announce_to_everyone(
+    clients: StackClients, tmp_path: Path
+) -> None:
+    token = clients.token("cli-dave", "speakers")
+    ended = await Desk(clients.endpoints, tmp_path).run("announce", "Hi", "--token", token)
     assert ended.status == 1
     assert "error: FORBIDDEN" in ended.lines[0]
     assert token not in "".join(ended.lines)

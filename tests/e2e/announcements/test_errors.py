@@ -6,8 +6,8 @@ import pytest
 
 from local.endpoints import Endpoints
 from tests.e2e.support.announcement_scenarios import announced, cleared
-from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients, joined
 from tests.helpers.wire import Message
 
 
@@ -18,15 +18,15 @@ def endpoints(many_workers: Endpoints) -> Endpoints:
 
 
 @pytest.mark.parametrize("action", ["announce", "clearAnnouncement"])
-async def test_requests_without_permission_are_refused(stage: Stage, action: str) -> None:
+async def test_requests_without_permission_are_refused(clients: StackClients, action: str) -> None:
     fields = {"message": "Pause"} if action == "announce" else {}
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
-        stage.interpreter(session_id, "fr") as interpreter,
-        stage.connection("oscar", "operators") as operator,
-        stage.connection("rita") as user,
-        stage.connection("olga", "operators") as olga,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
+        clients.interpreter(session_id, "fr") as interpreter,
+        clients.connection("oscar", "operators") as operator,
+        clients.connection("rita") as user,
+        clients.connection("olga", "operators") as olga,
     ):
         await joined(operator, session_id, "de")
         made = {"all": await announced(olga, "all"), "session": await announced(speaker)}
@@ -42,7 +42,7 @@ async def test_requests_without_permission_are_refused(stage: Stage, action: str
         ):
             reply = await connection.ask(action, scope=scope, **fields)
             assert_error(reply, code, action)
-            await still_works(connection)
+            await assert_alive(connection)
         for scope, announcement_id in made.items():
             active = await listener.ask("getActiveAnnouncement", scope=scope)
             assert active["announcementId"] == announcement_id
@@ -80,9 +80,11 @@ async def test_requests_without_permission_are_refused(stage: Stage, action: str
         ("getActiveAnnouncement", {"scope": "session"}, "NOT_IN_SESSION", ""),
     ],
 )
-async def test_errors(stage: Stage, action: str, fields: Message, code: str, field: str) -> None:
-    async with stage.connection("olga", "operators") as operator:
+async def test_errors(
+    clients: StackClients, action: str, fields: Message, code: str, field: str
+) -> None:
+    async with clients.connection("olga", "operators") as operator:
         await operator.send({"action": action, **fields})
 
         assert_error(await operator.expect("error"), code, action, field)
-        await still_works(operator)
+        await assert_alive(operator)

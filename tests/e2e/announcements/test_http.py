@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from local.endpoints import Endpoints
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.grant_scenarios import eventually
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stage import Stage
 from tests.helpers.wire import Message
 
 _TIMEOUT_SECONDS = 30
@@ -27,9 +27,9 @@ def endpoints(many_workers: Endpoints) -> Endpoints:
 class Tool:
     """Calls the HTTP API with a user's token, or with none."""
 
-    def __init__(self, stage: Stage, user: str | None = None, *groups: str) -> None:
-        self._url = f"{stage.endpoints.http_url}/api/creator/broadcast"
-        token = None if user is None else stage.token(user, *groups)
+    def __init__(self, clients: StackClients, user: str | None = None, *groups: str) -> None:
+        self._url = f"{clients.endpoints.http_url}/api/creator/broadcast"
+        token = None if user is None else clients.token(user, *groups)
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
 
     async def call(self, method: str, path: str = "", body: Any = None) -> tuple[int, Message]:
@@ -59,14 +59,14 @@ async def nobody_is_connected(rows: Operator) -> bool:
     return not await rows.open_connections()
 
 
-async def test_an_announcement_from_creation_to_statistics(stage: Stage) -> None:
-    operator, rita = Tool(stage, "olga", "operators"), Tool(stage, "rita")
-    rows = Operator(stage.endpoints)
+async def test_an_announcement_from_creation_to_statistics(clients: StackClients) -> None:
+    operator, rita = Tool(clients, "olga", "operators"), Tool(clients, "rita")
+    rows = Operator(clients.endpoints)
     await eventually(lambda: nobody_is_connected(rows))
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "es") as spanish,
-        stage.connection("rita") as reader,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "es") as spanish,
+        clients.connection("rita") as reader,
     ):
         day = datetime.now(UTC).date()
         before = (await operator.call_ok("GET", "/stats"))["stats"]
@@ -105,9 +105,9 @@ async def test_an_announcement_from_creation_to_statistics(stage: Stage) -> None
             assert (await connection.expect("announcementCleared"))["announcementId"] == made["id"]
 
 
-async def test_a_repeated_key_announces_once(stage: Stage) -> None:
-    operator = Tool(stage, "olga", "operators")
-    async with stage.connection() as reader:
+async def test_a_repeated_key_announces_once(clients: StackClients) -> None:
+    operator = Tool(clients, "olga", "operators")
+    async with clients.connection() as reader:
         body = {"message": "Once", "idempotency_key": "k"}
         answers = [await operator.call_ok("POST", body=body) for _ in range(4)]
 
@@ -122,13 +122,13 @@ async def test_a_repeated_key_announces_once(stage: Stage) -> None:
     [("POST", "", {"message": "x"}), ("POST", "/clear", None), ("GET", "/stats", None)],
 )
 async def test_requests_without_permission_are_refused(
-    stage: Stage, method: str, path: str, body: object
+    clients: StackClients, method: str, path: str, body: object
 ) -> None:
-    async with stage.connection() as reader:
+    async with clients.connection() as reader:
         for user, groups in (("rita", ()), ("alice", ("speakers", "interpreters"))):
-            status, answer = await Tool(stage, user, *groups).call(method, path, body)
+            status, answer = await Tool(clients, user, *groups).call(method, path, body)
             assert (status, answer["status"], answer["code"]) == (403, "error", "FORBIDDEN")
-        status, answer = await Tool(stage).call(method, path, body)
+        status, answer = await Tool(clients).call(method, path, body)
         assert (status, set(answer)) == (401, {"message"})
         active = await reader.ask("getActiveAnnouncement")
         assert active["announcementId"] is None
@@ -144,9 +144,9 @@ async def test_requests_without_permission_are_refused(
     ],
 )
 async def test_errors(
-    stage: Stage, path: str, body: object, failure: tuple[int, str], field: str
+    clients: StackClients, path: str, body: object, failure: tuple[int, str], field: str
 ) -> None:
-    status, answer = await Tool(stage, "olga", "operators").call("POST", path, body)
+    status, answer = await Tool(clients, "olga", "operators").call("POST", path, body)
 
     assert (status, answer["code"], answer["status"]) == (*failure, "error")
     assert answer["message"].startswith(field)

@@ -15,8 +15,8 @@ from local.local_stack import LocalStack, Options
 from local.services.access_control import AccessControl
 from local.template.model import Statement
 from tests.e2e.support.announcement_scenarios import announced
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
-from tests.e2e.support.stage import Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,7 +29,7 @@ QUEUE = ":lingocast-dev-announcements-queue"
 class ControlledStack:
     """A running stack in this process whose policies a test changes."""
 
-    stage: Stage
+    clients: StackClients
     access: AccessControl
 
 
@@ -53,7 +53,7 @@ async def controlled(
     endpoints = await stack.start()
     assert stack.access is not None
     try:
-        yield ControlledStack(Stage(endpoints), stack.access)
+        yield ControlledStack(StackClients(endpoints), stack.access)
     finally:
         await stack.stop()
 
@@ -79,10 +79,10 @@ def denied(access: AccessControl, *resources: str) -> Iterator[None]:
 async def test_the_replay_comes_by_the_queue_while_the_table_is_denied(
     controlled: ControlledStack,
 ) -> None:
-    async with controlled.stage.session() as (speaker, session_id):
+    async with controlled.clients.session() as (speaker, session_id):
         made = await announced(speaker)
         with denied(controlled.access, TABLE):
-            async with controlled.stage.listener(session_id) as listener:
+            async with controlled.clients.listener(session_id) as listener:
                 await speaker.send_audio(1)
                 assert (await listener.expect("audio"))["seq"] == 1
                 replay = await listener.expect("activeAnnouncement")
@@ -90,11 +90,11 @@ async def test_the_replay_comes_by_the_queue_while_the_table_is_denied(
 
 
 async def test_joins_and_audio_go_on_without_the_queue(controlled: ControlledStack) -> None:
-    async with controlled.stage.session() as (speaker, session_id):
+    async with controlled.clients.session() as (speaker, session_id):
         await announced(speaker)
         controlled.access.policies.denials.clear()
         with denied(controlled.access, TABLE, QUEUE):
-            async with controlled.stage.listener(session_id) as listener:
+            async with controlled.clients.listener(session_id) as listener:
                 await speaker.send_audio(1)
                 assert (await listener.expect("audio"))["seq"] == 1
                 heard = {message["type"] for message in await listener.drained()}

@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from local.iam.credentials import LocalCredentials
 from local.template.model import AwsEnvironment
-from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, but_statuses, joined
+from tests.e2e.support.clients import CHUNKS_FOR_BURSTS, StackClients, but_statuses, joined
 from tests.helpers.wire import CHUNK, Wire
 
 
@@ -21,15 +21,15 @@ async def seqs(connection: Wire, count: int) -> list[tuple[str, int]]:
     return sorted((message["language"], message["seq"]) for message in messages)
 
 
-async def test_floor_channel_and_fallback(stage: Stage) -> None:
+async def test_floor_channel_and_fallback(clients: StackClients) -> None:
     async with (
-        stage.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id),
-        stage.interpreter(session_id, "es") as interpreter,
-        stage.listener(session_id, "en") as english,
-        stage.listener(session_id, "es") as spanish,
-        stage.listener(session_id, "fr") as french,
-        stage.session(sourceLanguage="de") as (_, other_id),
-        stage.listener(other_id, "en") as stranger,
+        clients.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id),
+        clients.interpreter(session_id, "es") as interpreter,
+        clients.listener(session_id, "en") as english,
+        clients.listener(session_id, "es") as spanish,
+        clients.listener(session_id, "fr") as french,
+        clients.session(sourceLanguage="de") as (_, other_id),
+        clients.listener(other_id, "en") as stranger,
     ):
         for seq in range(5):
             await speaker.send_audio(seq)
@@ -45,10 +45,10 @@ async def test_floor_channel_and_fallback(stage: Stage) -> None:
             assert but_statuses(await connection.drained()) == []
 
 
-async def test_chunk_arrives_byte_for_byte(stage: Stage) -> None:
+async def test_chunk_arrives_byte_for_byte(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
     ):
         await speaker.send_audio(3, CHUNK, timestamp=42)
 
@@ -64,12 +64,12 @@ async def test_chunk_arrives_byte_for_byte(stage: Stage) -> None:
         }
 
 
-async def test_interpreter_comes_and_goes(stage: Stage) -> None:
+async def test_interpreter_comes_and_goes(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "es") as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "es") as listener,
     ):
-        async with stage.interpreter(session_id, "es"):
+        async with clients.interpreter(session_id, "es"):
             change = await listener.expect("channelSourceChanged")
             assert (change["from"], change["to"], change["epoch"]) == ("floor", "human", 1)
         # The connection closed without leaveSession: $disconnect releases the channel.
@@ -79,11 +79,11 @@ async def test_interpreter_comes_and_goes(stage: Stage) -> None:
         assert await seqs(listener, 1) == [("en", 0)]
 
 
-async def test_language_is_changed_while_listening(stage: Stage) -> None:
+async def test_language_is_changed_while_listening(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.interpreter(session_id, "es") as interpreter,
-        stage.listener(session_id, "en") as listener,
+        clients.session() as (speaker, session_id),
+        clients.interpreter(session_id, "es") as interpreter,
+        clients.listener(session_id, "en") as listener,
     ):
         reply = await listener.ask("changeLanguage", targetLanguage="es")
         assert reply["channelSource"] == "human"
@@ -94,11 +94,11 @@ async def test_language_is_changed_while_listening(stage: Stage) -> None:
         assert await seqs(listener, 1) == [("es", 0)]
 
 
-async def test_owner_comes_back_on_another_connection(stage: Stage) -> None:
+async def test_owner_comes_back_on_another_connection(clients: StackClients) -> None:
     async with (
-        stage.session() as (old, session_id),
-        stage.listener(session_id, "en") as listener,
-        stage.connection("alice", "speakers") as new,
+        clients.session() as (old, session_id),
+        clients.listener(session_id, "en") as listener,
+        clients.connection("alice", "speakers") as new,
     ):
         reply = await joined(new, session_id, "en", role="speaker")
         assert reply["epoch"] == 2
@@ -109,14 +109,14 @@ async def test_owner_comes_back_on_another_connection(stage: Stage) -> None:
         assert (await listener.expect("audio"))["epoch"] == 2
 
 
-async def test_fifty_listeners_all_hear_everything(stage: Stage) -> None:
-    async with stage.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id):
+async def test_fifty_listeners_all_hear_everything(clients: StackClients) -> None:
+    async with clients.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id):
         async with asyncio.TaskGroup() as group:
             done = asyncio.Event()
             ready = asyncio.Semaphore(0)
 
             async def listen() -> list[tuple[str, int]]:
-                async with stage.listener(session_id, "en") as listener:
+                async with clients.listener(session_id, "en") as listener:
                     ready.release()
                     heard = await seqs(listener, 5)
                     await done.wait()
@@ -131,15 +131,15 @@ async def test_fifty_listeners_all_hear_everything(stage: Stage) -> None:
         assert all(task.result() == [("en", seq) for seq in range(5)] for task in tasks)
 
 
-async def test_the_broadcast_function_can_be_invoked_with_audio(stage: Stage) -> None:
+async def test_the_broadcast_function_can_be_invoked_with_audio(clients: StackClients) -> None:
     async with (
-        stage.session() as (_, session_id),
-        stage.listener(session_id, "fr") as listener,
+        clients.session() as (_, session_id),
+        clients.listener(session_id, "fr") as listener,
     ):
         credentials = LocalCredentials()
         client = boto3.client(
             "lambda",
-            endpoint_url=stage.endpoints.lambda_url,
+            endpoint_url=clients.endpoints.lambda_url,
             region_name=AwsEnvironment().region,
             aws_access_key_id=credentials.access_key,
             aws_secret_access_key=credentials.secret_key,

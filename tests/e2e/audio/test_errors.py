@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients
 from tests.helpers.wire import CHUNK
 
 
@@ -22,10 +22,12 @@ from tests.helpers.wire import CHUNK
         ({"audio": "AAAA"}, "INVALID_AUDIO", "audio"),
     ],
 )
-async def test_invalid_audio(stage: Stage, fields: dict[str, Any], code: str, field: str) -> None:
+async def test_invalid_audio(
+    clients: StackClients, fields: dict[str, Any], code: str, field: str
+) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
     ):
         await speaker.send_audio(**{"seq": 0, "requestId": "a1", **fields})
 
@@ -36,30 +38,30 @@ async def test_invalid_audio(stage: Stage, fields: dict[str, Any], code: str, fi
         assert (await listener.expect("audio"))["seq"] == 1
 
 
-async def test_audio_of_a_wrong_size(stage: Stage) -> None:
-    async with stage.session(audioFormat={"chunkMs": 200}) as (speaker, _):
+async def test_audio_of_a_wrong_size(clients: StackClients) -> None:
+    async with clients.session(audioFormat={"chunkMs": 200}) as (speaker, _):
         for size, code in ((99, "INVALID_AUDIO"), (6_402, "INVALID_AUDIO"), (101, "INVALID_AUDIO")):
             await speaker.send_audio(0, bytes(size))
             assert_error(await speaker.expect("error"), code, "sendAudio", "audio")
-        await still_works(speaker)
+        await assert_alive(speaker)
 
 
-async def test_fragmented_audio_over_32_kb(stage: Stage) -> None:
-    async with stage.session() as (speaker, _):
+async def test_fragmented_audio_over_32_kb(clients: StackClients) -> None:
+    async with clients.session() as (speaker, _):
         text = json.dumps({"action": "sendAudio", "seq": 0, "timestamp": 1, "audio": "A" * 43_696})
         # Frames of 16 KB: the message passes the gateway, the chunk is refused by its size.
         await speaker.socket.send(text[at : at + 16_384] for at in range(0, len(text), 16_384))
 
         assert_error(await speaker.expect("error"), "MESSAGE_TOO_LARGE", "sendAudio", "audio")
-        await still_works(speaker)
+        await assert_alive(speaker)
 
 
-async def test_senders_without_permission(stage: Stage) -> None:
+async def test_senders_without_permission(clients: StackClients) -> None:
     async with (
-        stage.session() as (_, session_id),
-        stage.listener(session_id, "en") as listener,
-        stage.listener(session_id, "en") as intruder,
-        stage.connection() as outsider,
+        clients.session() as (_, session_id),
+        clients.listener(session_id, "en") as listener,
+        clients.listener(session_id, "en") as intruder,
+        clients.connection() as outsider,
     ):
         await intruder.send_audio(0)
         await outsider.send_audio(0)
@@ -69,14 +71,14 @@ async def test_senders_without_permission(stage: Stage) -> None:
         assert await listener.drained() == []
 
 
-async def test_audio_faster_than_real_time(stage: Stage) -> None:
+async def test_audio_faster_than_real_time(clients: StackClients) -> None:
     async with (
-        stage.session(audioFormat={"chunkMs": 1000, "sampleRate": 8000}) as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
+        clients.session(audioFormat={"chunkMs": 1000, "sampleRate": 8000}) as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
     ):
         for seq in range(12):
             await speaker.send_audio(seq, CHUNK)
 
         assert_error(await speaker.expect("error"), "RATE_LIMITED", "sendAudio", "seq")
         await listener.expect("audio")
-        await still_works(speaker)
+        await assert_alive(speaker)

@@ -12,9 +12,9 @@ from client.connection.reconnecting import reconnecting
 from client.protocol.events import AudioReceived, CaughtUp, Disconnected, RolledOver
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
-from tests.e2e.support.flows import LIMIT_SECONDS
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.recording import LIMIT_SECONDS
 from tests.helpers.slow_link import slow_link
 from tests.helpers.wire import Wire
 
@@ -46,7 +46,7 @@ class Speech:
 
 
 async def test_a_listener_on_a_slow_link_hears_live_sound(
-    stage: Stage, endpoints: Endpoints
+    clients: StackClients, endpoints: Endpoints
 ) -> None:
     operator = Operator(endpoints)
     behind: list[int] = []
@@ -55,7 +55,7 @@ async def test_a_listener_on_a_slow_link_hears_live_sound(
     resumed: list[bool] = []
     async with (
         asyncio.timeout(LIMIT_SECONDS),
-        stage.session(audioFormat={}) as (speaker, session_id),
+        clients.session(audioFormat={}) as (speaker, session_id),
         slow_link(endpoints.websocket_url, SOUND_BYTES_PER_SECOND // 10) as url,
         reconnecting(Connector(url, None, None, None).open) as listener,
     ):

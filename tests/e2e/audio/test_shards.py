@@ -7,8 +7,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 import pytest
 
 from local.endpoints import Endpoints
+from tests.e2e.support.clients import LONG_CHUNKS, StackClients
 from tests.e2e.support.short_limits import SHARD_SIZE
-from tests.e2e.support.stage import LONG_CHUNKS, Stage
 from tests.helpers.wire import Wire
 
 # Several shards, the last one half full.
@@ -18,19 +18,19 @@ CHUNKS = 3
 
 
 @pytest.fixture
-def stage(short_limited: Endpoints) -> Stage:
+def clients(short_limited: Endpoints) -> StackClients:
     """People with their tokens, on a stack with small shards."""
-    return Stage(short_limited)
+    return StackClients(short_limited)
 
 
-def burst_session(stage: Stage) -> AbstractAsyncContextManager[tuple[Wire, str]]:
-    return stage.session(audioFormat=LONG_CHUNKS)
+def burst_session(clients: StackClients) -> AbstractAsyncContextManager[tuple[Wire, str]]:
+    return clients.session(audioFormat=LONG_CHUNKS)
 
 
-async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
+async def test_every_listener_hears_every_chunk_once(clients: StackClients) -> None:
+    async with AsyncExitStack() as opened, burst_session(clients) as (speaker, session_id):
         listeners = [
-            await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
+            await opened.enter_async_context(clients.listener(session_id)) for _ in range(LISTENERS)
         ]
         for seq in range(CHUNKS):
             await speaker.send_audio(seq)
@@ -40,10 +40,10 @@ async def test_every_listener_hears_every_chunk_once(stage: Stage) -> None:
             assert [m for m in await listener.drained() if m["type"] == "audio"] == []
 
 
-async def test_vanished_listeners_do_not_affect_others(stage: Stage) -> None:
-    async with AsyncExitStack() as opened, burst_session(stage) as (speaker, session_id):
+async def test_vanished_listeners_do_not_affect_others(clients: StackClients) -> None:
+    async with AsyncExitStack() as opened, burst_session(clients) as (speaker, session_id):
         listeners = [
-            await opened.enter_async_context(stage.listener(session_id)) for _ in range(LISTENERS)
+            await opened.enter_async_context(clients.listener(session_id)) for _ in range(LISTENERS)
         ]
         for listener in listeners[:5]:
             listener.socket.transport.abort()

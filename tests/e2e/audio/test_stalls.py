@@ -16,8 +16,8 @@ from client.playback.capture import Recording
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionCreated
-from tests.e2e.support.stage import Stage, joined
-from tests.e2e.support.stalling import StallingProxy, halted_workers
+from tests.e2e.support.clients import StackClients, joined
+from tests.e2e.support.stalling import StallingProxy, suspended_workers
 from tests.helpers.wire import Wire, wire
 
 FORMAT = AudioFormat()
@@ -49,13 +49,13 @@ def assert_heard_again(heard: set[int]) -> None:
 
 
 async def test_a_client_that_buffers_everything_is_heard_after_a_network_stall(
-    stage: Stage,
+    clients: StackClients,
 ) -> None:
-    token = await asyncio.to_thread(stage.token, "alice", "speakers")
+    token = await asyncio.to_thread(clients.token, "alice", "speakers")
     async with (
-        StallingProxy(stage.endpoints.websocket_url).running() as network,
+        StallingProxy(clients.endpoints.websocket_url).running() as network,
         wire(network.url, token) as speaker,
-        stage.connection() as listener,
+        clients.connection() as listener,
     ):
         created = await speaker.ask("createSession", sourceLanguage="en")
         await joined(listener, created["sessionId"], "en")
@@ -64,7 +64,7 @@ async def test_a_client_that_buffers_everything_is_heard_after_a_network_stall(
             if seq == BEFORE:
                 network.stall()
             if seq == RESUMED:
-                network.go_on()
+                network.resume()
             await speaker.send_audio(seq)
 
         await send_in_real_time(send)
@@ -73,13 +73,13 @@ async def test_a_client_that_buffers_everything_is_heard_after_a_network_stall(
 
 
 async def test_speak_is_heard_after_a_network_stall_and_reports_dropped_chunks(
-    stage: Stage,
+    clients: StackClients,
 ) -> None:
-    token = await asyncio.to_thread(stage.token, "alice", "speakers")
+    token = await asyncio.to_thread(clients.token, "alice", "speakers")
     async with (
-        StallingProxy(stage.endpoints.websocket_url).running() as network,
+        StallingProxy(clients.endpoints.websocket_url).running() as network,
         connect(network.url, token=token) as connection,
-        stage.connection() as listener,
+        clients.connection() as listener,
     ):
 
         async def created(session: SessionCreated) -> None:
@@ -89,7 +89,7 @@ async def test_speak_is_heard_after_a_network_stall_and_reports_dropped_chunks(
             if report.captured == BEFORE:
                 network.stall()
             if report.captured == RESUMED:
-                network.go_on()
+                network.resume()
 
         report = await speak(
             connection,
@@ -108,13 +108,13 @@ async def test_speak_is_heard_after_a_network_stall_and_reports_dropped_chunks(
 
 
 async def test_a_stream_is_heard_after_the_workers_stall(
-    stage: Stage, endpoints: Endpoints
+    clients: StackClients, endpoints: Endpoints
 ) -> None:
     async with (
-        stage.session(audioFormat={"chunkMs": 200}) as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
+        clients.session(audioFormat={"chunkMs": 200}) as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
     ):
-        halt = halted_workers(endpoints, "audio_processor")
+        halt = suspended_workers(endpoints, "audio_processor")
 
         async def send(seq: int) -> None:
             if seq == BEFORE:
@@ -128,10 +128,10 @@ async def test_a_stream_is_heard_after_the_workers_stall(
         assert_heard_again(await seqs_heard(listener))
 
 
-async def test_a_repeated_number_is_heard_in_real_time_only(stage: Stage) -> None:
+async def test_a_repeated_number_is_heard_in_real_time_only(clients: StackClients) -> None:
     async with (
-        stage.session(audioFormat={"chunkMs": 200}) as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
+        clients.session(audioFormat={"chunkMs": 200}) as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
     ):
         loop = asyncio.get_running_loop()
         begins = loop.time()

@@ -11,9 +11,9 @@ import pytest
 from local.endpoints import Endpoints
 from shared.models.errors import CATALOGUE, ErrorCode
 from shared.protocol.http_messages import MAX_BODY_BYTES
-from tests.e2e.support.bus_wire import SECRET, post, send
-from tests.e2e.support.device_wires import device, now_ms, somebody
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.clients import StackClients
+from tests.e2e.support.devices import device, new_user, now_ms
+from tests.e2e.support.message_bus import SECRET, post, send
 from tests.helpers.bus import command, encode, progress, signed_headers, watchlist
 from tests.helpers.wire import Message
 
@@ -29,13 +29,13 @@ def refused(answer: Message, status: int, code: str, field: str) -> None:
 
 
 async def test_a_message_reaches_all_devices_of_its_user_and_the_state(
-    stage: Stage, endpoints: Endpoints
+    clients: StackClients, endpoints: Endpoints
 ) -> None:
-    user, target = somebody(), str(uuid.uuid4())
+    user, target = new_user(), str(uuid.uuid4())
     async with (
-        device(stage, user) as one,
-        device(stage, user, target) as two,
-        device(stage, somebody()) as stranger,
+        device(clients, user) as one,
+        device(clients, user, target) as two,
+        device(clients, new_user()) as stranger,
     ):
         listed = await send(endpoints, watchlist(user, FILM, now_ms()))
         watched = await send(endpoints, progress(user, FILM, now_ms()))
@@ -45,7 +45,7 @@ async def test_a_message_reaches_all_devices_of_its_user_and_the_state(
         assert listed == watched == (200, {**success, "relayed_to_devices": 2})
         assert told == (200, {**success, "relayed_to_devices": 1})
         for hearer, count in ((one, 2), (two, 3)):
-            heard = [await hearer.hears() for _ in range(count)]
+            heard = [await hearer.next_sync_message() for _ in range(count)]
             assert {item["hlc"]["node"] for item in heard} == {"bus"}
             assert not any("originDeviceId" in item for item in heard)
         assert [item["kind"] for item in await one.snapshot()] == [
@@ -55,16 +55,16 @@ async def test_a_message_reaches_all_devices_of_its_user_and_the_state(
         assert [item["type"] for item in await stranger.wire.drained()] == []
 
 
-async def test_a_replay_changes_nothing(stage: Stage, endpoints: Endpoints) -> None:
-    user, target = somebody(), str(uuid.uuid4())
-    async with device(stage, user, target) as one:
+async def test_a_replay_changes_nothing(clients: StackClients, endpoints: Endpoints) -> None:
+    user, target = new_user(), str(uuid.uuid4())
+    async with device(clients, user, target) as one:
         body = encode(command(user, str(uuid.uuid4()), target, now_ms()))
         headers = signed_headers(SECRET, body, int(time.time()))
 
         first = await post(endpoints, body, headers)
         assert await post(endpoints, body, headers) == first
         assert first[1]["relayed_to_devices"] == 1
-        await one.hears()
+        await one.next_sync_message()
         assert await one.wire.drained() == []
 
         body = encode(progress(user, FILM, 5, position=1))
@@ -86,10 +86,10 @@ async def test_a_replay_changes_nothing(stage: Stage, endpoints: Endpoints) -> N
     ],
 )
 async def test_a_stale_or_missing_signature_is_refused(
-    stage: Stage, endpoints: Endpoints, secret: str, age: int, dropped: str | None
+    clients: StackClients, endpoints: Endpoints, secret: str, age: int, dropped: str | None
 ) -> None:
-    user = somebody()
-    async with device(stage, user) as one:
+    user = new_user()
+    async with device(clients, user) as one:
         body = encode(watchlist(user, FILM, now_ms()))
         headers = signed_headers(secret, body, int(time.time()) - age)
         if dropped is not None:
@@ -116,7 +116,7 @@ async def test_a_stale_or_missing_signature_is_refused(
 async def test_errors_name_the_field(
     endpoints: Endpoints, changes: dict[str, Any], status: int, code: str, field: str
 ) -> None:
-    envelope = watchlist(somebody(), FILM, 5)
+    envelope = watchlist(new_user(), FILM, 5)
     envelope["message"].update(changes)
 
     answered, answer = await send(endpoints, envelope)
@@ -125,12 +125,12 @@ async def test_errors_name_the_field(
     refused(answer, status, code, field)
 
 
-async def test_a_command_to_an_unknown_device(stage: Stage, endpoints: Endpoints) -> None:
-    user = somebody()
-    async with device(stage, user) as one:
-        async with device(stage, user) as away:
+async def test_a_command_to_an_unknown_device(clients: StackClients, endpoints: Endpoints) -> None:
+    user = new_user()
+    async with device(clients, user) as one:
+        async with device(clients, user) as away:
             pass
-        await one.sees(away.device_id, online=False)
+        await one.wait_for_presence(away.device_id, online=False)
 
         for target, status, code in (
             (str(uuid.uuid4()), 404, "DEVICE_NOT_FOUND"),

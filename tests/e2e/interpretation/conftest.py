@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import launch_quiet
-from tests.e2e.support.stage import Stage
 from tests.helpers.aws_speech import AwsSpeech
 
 
@@ -16,7 +16,7 @@ from tests.helpers.aws_speech import AwsSpeech
 class AwsStack:
     """A running stack, and the services that its functions call."""
 
-    stage: Stage
+    clients: StackClients
     aws: AwsSpeech
 
 
@@ -30,4 +30,4 @@ def aws_stack() -> Iterator[AwsStack]:
         with launch_quiet() as running:
             # Only the stack inherits them.
             environment.undo()
-            yield AwsStack(Stage(running), aws)
+            yield AwsStack(StackClients(running), aws)

@@ -13,10 +13,10 @@ FORMAT = {"chunkMs": 200}
 async def test_a_premium_session_uses_neural_voices(aws_stack: AwsStack) -> None:
     before = len(aws_stack.aws.served)
     async with (
-        aws_stack.stage.session(
+        aws_stack.clients.session(
             interpretation=INTERPRETATION, audioFormat=FORMAT, qualityTier="premium"
         ) as (speaker, session_id),
-        aws_stack.stage.listener(session_id, "es") as listener,
+        aws_stack.clients.listener(session_id, "es") as listener,
     ):
         await listener.expect("channelSourceChanged")
         async with talking(speaker):
@@ -39,11 +39,11 @@ async def test_listeners_return_to_the_floor_when_aws_denies_access(aws_stack: A
     aws_stack.aws.inject_stream(*[Refused("AccessDeniedException", 403)] * 50)
     try:
         async with (
-            aws_stack.stage.session(interpretation=INTERPRETATION, audioFormat=FORMAT) as (
+            aws_stack.clients.session(interpretation=INTERPRETATION, audioFormat=FORMAT) as (
                 speaker,
                 session_id,
             ),
-            aws_stack.stage.listener(session_id, "ca") as listener,
+            aws_stack.clients.listener(session_id, "ca") as listener,
         ):
             came = await listener.expect("channelSourceChanged")
             left = await listener.expect("channelSourceChanged")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients, joined
 
 RENDERS = {
     "timestamp": 1_000,
@@ -18,12 +18,12 @@ RENDERS = {
 }
 
 
-async def test_captions_and_sound_of_a_language_reach_its_listeners(stage: Stage) -> None:
+async def test_captions_and_sound_of_a_language_reach_its_listeners(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "es") as spanish,
-        stage.listener(session_id, "fr") as french,
-        stage.interpreter(session_id, "es") as interpreter,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "es") as spanish,
+        clients.listener(session_id, "fr") as french,
+        clients.interpreter(session_id, "es") as interpreter,
     ):
         await interpreter.send_caption("Buenos", final=False, timestamp=5, endTimestamp=9)
         partial = await spanish.expect("caption")
@@ -53,14 +53,14 @@ async def test_captions_and_sound_of_a_language_reach_its_listeners(stage: Stage
             assert "caption" not in [message["type"] for message in await other.drained()]
 
 
-async def test_a_machine_captions_the_floor_for_its_listeners(stage: Stage) -> None:
+async def test_a_machine_captions_the_floor_for_its_listeners(clients: StackClients) -> None:
     async with (
-        stage.session() as (_, session_id),
-        stage.listener(session_id, "en") as english,
-        stage.listener(session_id, "de") as german,
-        stage.listener(session_id, "es") as spanish,
-        stage.connection("robot", "interpreters") as first,
-        stage.connection("robot", "interpreters") as second,
+        clients.session() as (_, session_id),
+        clients.listener(session_id, "en") as english,
+        clients.listener(session_id, "de") as german,
+        clients.listener(session_id, "es") as spanish,
+        clients.connection("robot", "interpreters") as first,
+        clients.connection("robot", "interpreters") as second,
     ):
         await joined(first, session_id, "es", role="interpreter", source="machine")
         await joined(second, session_id, "fr", role="interpreter", source="machine")
@@ -89,12 +89,12 @@ async def test_a_machine_captions_the_floor_for_its_listeners(stage: Stage) -> N
     ],
 )
 async def test_invalid_captions(
-    stage: Stage, fields: dict[str, Any], code: str, field: str
+    clients: StackClients, fields: dict[str, Any], code: str, field: str
 ) -> None:
     async with (
-        stage.session() as (_, session_id),
-        stage.listener(session_id, "es") as listener,
-        stage.interpreter(session_id, "es") as interpreter,
+        clients.session() as (_, session_id),
+        clients.listener(session_id, "es") as listener,
+        clients.interpreter(session_id, "es") as interpreter,
     ):
         await interpreter.send_caption(**{"requestId": "k1", **fields})
 
@@ -103,12 +103,12 @@ async def test_invalid_captions(
         assert (await listener.expect("caption"))["text"] == "Sigue."
 
 
-async def test_captions_without_permission(stage: Stage) -> None:
+async def test_captions_without_permission(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
-        stage.listener(session_id, "en") as intruder,
-        stage.connection() as outsider,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
+        clients.listener(session_id, "en") as intruder,
+        clients.connection() as outsider,
     ):
         for sender, code in (
             (speaker, "FORBIDDEN"),
@@ -117,28 +117,28 @@ async def test_captions_without_permission(stage: Stage) -> None:
         ):
             await sender.send_caption()
             assert_error(await sender.expect("error"), code, "sendCaption")
-            await still_works(sender)
+            await assert_alive(sender)
         assert await listener.drained() == []
 
 
-async def test_too_many_captions(stage: Stage) -> None:
+async def test_too_many_captions(clients: StackClients) -> None:
     async with (
-        stage.session() as (_, session_id),
-        stage.interpreter(session_id, "es") as interpreter,
+        clients.session() as (_, session_id),
+        clients.interpreter(session_id, "es") as interpreter,
     ):
         # Each worker counts for itself, and a slow machine may take a second.
         for _ in range(200):
             await interpreter.send_caption()
 
         assert_error(await interpreter.expect("error"), "RATE_LIMITED", "sendCaption")
-        await still_works(interpreter)
+        await assert_alive(interpreter)
 
 
-async def test_invalid_renders(stage: Stage) -> None:
+async def test_invalid_renders(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "es") as listener,
-        stage.interpreter(session_id, "es") as interpreter,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "es") as listener,
+        clients.interpreter(session_id, "es") as interpreter,
     ):
         for sender, renders, field in (
             (speaker, RENDERS, "renders:"),
@@ -152,13 +152,13 @@ async def test_invalid_renders(stage: Stage) -> None:
         assert (chunk["seq"], "renders" in chunk) == (1, False)
 
 
-async def test_statuses_of_a_named_session(stage: Stage) -> None:
+async def test_statuses_of_a_named_session(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "fr") as listener,
-        stage.interpreter(session_id, "es") as interpreter,
-        stage.connection("ivan", "interpreters") as ivan,
-        stage.connection("mallory", "speakers") as mallory,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "fr") as listener,
+        clients.interpreter(session_id, "es") as interpreter,
+        clients.connection("ivan", "interpreters") as ivan,
+        clients.connection("mallory", "speakers") as mallory,
     ):
         named = {"sessionId": session_id}
         for asker, fields in ((interpreter, {}), (interpreter, named), (ivan, named)):
@@ -176,7 +176,7 @@ async def test_statuses_of_a_named_session(stage: Stage) -> None:
             (ivan, {"sessionId": "calm-otter-404"}, "SESSION_NOT_FOUND"),
         ):
             assert_error(await asker.ask("getSessionStatus", **fields), code, "getSessionStatus")
-            await still_works(asker)
+            await assert_alive(asker)
         await speaker.ask("endSession")
         over = await ivan.ask("getSessionStatus", **named)
         assert_error(over, "SESSION_ENDED", "getSessionStatus")

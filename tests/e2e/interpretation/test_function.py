@@ -12,9 +12,9 @@ import pytest
 
 from local.endpoints import Endpoints
 from shared.utils.hashed_secret import hash_of
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import launch_quiet, runner_of, state_of
-from tests.e2e.support.stage import Stage
 from tests.e2e.support.talking import talking
 from tests.helpers.wire import Message, Wire
 
@@ -37,12 +37,14 @@ def operator(endpoints: Endpoints) -> Operator:
 
 
 @asynccontextmanager
-async def interpreted(stage: Stage, **fields: Any) -> AsyncIterator[tuple[Wire, str, Wire]]:
+async def interpreted(
+    clients: StackClients, **fields: Any
+) -> AsyncIterator[tuple[Wire, str, Wire]]:
     """A session with machine interpretation: its speaker, its id, and a Spanish listener."""
     fields = {"interpretation": INTERPRETATION, "audioFormat": FORMAT, **fields}
     async with (
-        stage.session(**fields) as (speaker, session_id),
-        stage.listener(session_id, "es") as listener,
+        clients.session(**fields) as (speaker, session_id),
+        clients.listener(session_id, "es") as listener,
     ):
         yield speaker, session_id, listener
 
@@ -71,8 +73,8 @@ def interpreter_processes(endpoints: Endpoints) -> list[psutil.Process]:
     ]
 
 
-async def test_listeners_hear_the_requested_machine(stage: Stage) -> None:
-    async with interpreted(stage) as (speaker, session_id, listener):
+async def test_listeners_hear_the_requested_machine(clients: StackClients) -> None:
+    async with interpreted(clients) as (speaker, session_id, listener):
         change = await listener.expect("channelSourceChanged")
         assert (change["from"], change["to"]) == ("floor", "machine")
 
@@ -83,12 +85,12 @@ async def test_listeners_hear_the_requested_machine(stage: Stage) -> None:
         assert chunk["renders"].keys() >= {"timestamp", "endTimestamp", "translateMs"}
 
 
-async def test_auto_interprets_the_languages_with_listeners(stage: Stage) -> None:
+async def test_auto_interprets_the_languages_with_listeners(clients: StackClients) -> None:
     every = {"engine": "scripted", "languages": "auto"}
     async with (
-        interpreted(stage, interpretation=every) as (_, session_id, spaniard),
-        stage.listener(session_id, "fr") as french,
-        stage.listener(session_id, "zu") as zulu,
+        interpreted(clients, interpretation=every) as (_, session_id, spaniard),
+        clients.listener(session_id, "fr") as french,
+        clients.listener(session_id, "zu") as zulu,
     ):
         await spaniard.expect(changes_to("machine"))
         await french.expect(changes_to("machine"))
@@ -97,8 +99,10 @@ async def test_auto_interprets_the_languages_with_listeners(stage: Stage) -> Non
         assert not [m for m in await zulu.drained() if m["type"] == "channelSourceChanged"]
 
 
-async def test_runs_succeed_each_other_without_a_gap(stage: Stage, operator: Operator) -> None:
-    async with interpreted(stage) as (speaker, session_id, listener):
+async def test_runs_succeed_each_other_without_a_gap(
+    clients: StackClients, operator: Operator
+) -> None:
+    async with interpreted(clients) as (speaker, session_id, listener):
         first = await listener.expect(changes_to("machine"))
         assert first["from"] == "floor"
         changes = [first]
@@ -119,9 +123,9 @@ async def test_runs_succeed_each_other_without_a_gap(stage: Stage, operator: Ope
 
 
 async def test_the_sweep_replaces_a_killed_machine(
-    endpoints: Endpoints, stage: Stage, operator: Operator
+    endpoints: Endpoints, clients: StackClients, operator: Operator
 ) -> None:
-    async with interpreted(stage) as (speaker, session_id, listener):
+    async with interpreted(clients) as (speaker, session_id, listener):
         await listener.expect(changes_to("machine"))
         for process in interpreter_processes(endpoints):
             process.kill()
@@ -139,21 +143,23 @@ async def test_the_sweep_replaces_a_killed_machine(
 
 
 async def test_more_sessions_than_the_usual_worker_limit_are_interpreted_at_once(
-    stage: Stage,
+    clients: StackClients,
 ) -> None:
     async with AsyncExitStack() as opened:
-        listeners = [(await opened.enter_async_context(interpreted(stage)))[2] for _ in range(MANY)]
+        listeners = [
+            (await opened.enter_async_context(interpreted(clients)))[2] for _ in range(MANY)
+        ]
         for listener in listeners:
             await listener.expect(changes_to("machine"))
 
 
-async def test_the_run_ends_with_the_session(endpoints: Endpoints, stage: Stage) -> None:
+async def test_the_run_ends_with_the_session(endpoints: Endpoints, clients: StackClients) -> None:
     log = state_of(endpoints) / "logs" / "lingocast-dev-interpreter.log"
 
     def ended_runs() -> int:
         return log.read_text().count('"Ending":"over"')
 
-    async with interpreted(stage) as (speaker, _, listener):
+    async with interpreted(clients) as (speaker, _, listener):
         await listener.expect(changes_to("machine"))
         before = ended_runs()
 
@@ -165,11 +171,11 @@ async def test_the_run_ends_with_the_session(endpoints: Endpoints, stage: Stage)
 
 
 async def test_one_of_two_invocations_for_a_generation_runs(
-    stage: Stage, operator: Operator
+    clients: StackClients, operator: Operator
 ) -> None:
     async with (
-        stage.session(audioFormat=FORMAT) as (speaker, session_id),
-        stage.listener(session_id, "es") as listener,
+        clients.session(audioFormat=FORMAT) as (speaker, session_id),
+        clients.listener(session_id, "es") as listener,
     ):
         for name, value in (
             ("interpretation", INTERPRETATION),
@@ -190,11 +196,11 @@ async def test_one_of_two_invocations_for_a_generation_runs(
 
 
 async def test_the_ticket_appears_in_no_row_message_or_log(
-    endpoints: Endpoints, stage: Stage, operator: Operator
+    endpoints: Endpoints, clients: StackClients, operator: Operator
 ) -> None:
     async with (
-        stage.session(audioFormat=FORMAT) as (_, session_id),
-        stage.listener(session_id, "es") as listener,
+        clients.session(audioFormat=FORMAT) as (_, session_id),
+        clients.listener(session_id, "es") as listener,
     ):
         ticket = "a-ticket-that-everybody-would-recognise"
         for name, value in (
@@ -218,7 +224,7 @@ async def test_the_ticket_appears_in_no_row_message_or_log(
 
 def test_no_process_survives_a_stack_that_stops_during_a_session() -> None:
     async def leave_running(running: Endpoints) -> None:
-        async with interpreted(Stage(running)) as (_, _, listener):
+        async with interpreted(StackClients(running)) as (_, _, listener):
             await listener.expect(changes_to("machine"))
 
     with launch_quiet() as running:

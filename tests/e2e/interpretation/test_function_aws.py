@@ -8,7 +8,7 @@ from client.playback.capture import Recording
 from shared.models.interpretation import RequestedInterpretation
 from shared.protocol.messages import SessionCreated
 from tests.e2e.interpretation.conftest import AwsStack
-from tests.e2e.support.stage import joined
+from tests.e2e.support.clients import joined
 from tests.helpers.aws_speech import SENTENCES, floor_pcm
 from tests.helpers.wire import Message
 
@@ -16,11 +16,11 @@ SPOKEN = SENTENCES[:2]
 
 
 async def test_listeners_hear_and_read_spanish(aws_stack: AwsStack) -> None:
-    stage, aws = aws_stack.stage, aws_stack.aws
+    clients, aws = aws_stack.clients, aws_stack.aws
     served, streams = len(aws.served), len(aws.streams)
-    token = stage.token("alice", "speakers")
-    access = Connector(stage.endpoints.websocket_url, token, None, None)
-    async with access.connect() as speaker, stage.connection() as listener:
+    token = clients.token("alice", "speakers")
+    access = Connector(clients.endpoints.websocket_url, token, None, None)
+    async with access.connect() as speaker, clients.connection() as listener:
 
         async def heard(session: SessionCreated) -> None:
             await joined(listener, session.session_id, "es")

@@ -14,8 +14,8 @@ from interpreter.machine.machine import Machine
 from interpreter.machine.options import Options
 from interpreter.machine.report import Hooks, News, RecognitionSwitched
 from shared.protocol.messages import SessionCreated
-from tests.e2e.support.flows import Happenings, background
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.clients import StackClients, joined
+from tests.e2e.support.recording import EventLog, background_tasks
 from tests.helpers.aws_speech import (
     SENTENCES,
     AwsSpeech,
@@ -35,23 +35,23 @@ TABLE = {("es", said): spanish for said, spanish in zip(SENTENCES, SPANISH, stri
     "faults", [(), (ConnectionDropped(900), ConnectionDropped(600))], ids=["well", "broken"]
 )
 async def test_speech_is_heard_and_read_in_spanish(
-    stage: Stage, faults: tuple[StreamFault, ...]
+    clients: StackClients, faults: tuple[StreamFault, ...]
 ) -> None:
-    url = stage.endpoints.websocket_url
-    token = stage.token("ines", "interpreters")
-    happened = Happenings()
+    url = clients.endpoints.websocket_url
+    token = clients.token("ines", "interpreters")
+    log = EventLog()
 
     def told(news: News) -> None:
         if news == RecognitionSwitched(on=True):
-            happened.add("listens")
+            log.add("listens")
 
     with AwsSpeech(table=TABLE) as aws:
         aws.inject_stream(*faults)
         engine = AwsEngine(session=boto_session(), endpoints=aws.endpoints)
         async with (
-            background() as start,
-            stage.connection() as listener,
-            Connector(url, stage.token("alice", "speakers"), None, None).connect() as speaker,
+            background_tasks() as start,
+            clients.connection() as listener,
+            Connector(url, clients.token("alice", "speakers"), None, None).connect() as speaker,
         ):
 
             async def interpret(session: SessionCreated) -> None:
@@ -63,7 +63,7 @@ async def test_speech_is_heard_and_read_in_spanish(
                     hooks=Hooks(told),
                 )
                 start(run(machine))
-                await happened.until("listens")
+                await log.wait_for("listens")
 
             async def run(machine: Machine) -> None:
                 await machine.run()

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.endpoints import Endpoints
-from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients, joined
 from tests.helpers.wire import Message, Wire
 
 # Short chunks resolve the moment in which the floor is heard again.
@@ -49,11 +49,11 @@ async def speaking(speaker: Wire) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def speaker_and_listener(stage: Stage) -> AsyncIterator[tuple[Wire, str, Wire]]:
+async def speaker_and_listener(clients: StackClients) -> AsyncIterator[tuple[Wire, str, Wire]]:
     """A session whose speaker sends audio: the speaker, the id and a Spanish listener."""
     async with (
-        stage.session(audioFormat=FORMAT) as (speaker, session_id),
-        stage.listener(session_id) as listener,
+        clients.session(audioFormat=FORMAT) as (speaker, session_id),
+        clients.listener(session_id) as listener,
         speaking(speaker),
     ):
         await hears(listener, "en", 1)
@@ -94,14 +94,14 @@ async def lease_change(interpreter: Wire) -> tuple[str, bool, int | None]:
     return lease["reason"], lease["lease"]["holds"], lease["lease"].get("epoch")
 
 
-async def test_interpreters_take_over_and_hand_over(stage: Stage) -> None:
+async def test_interpreters_take_over_and_hand_over(clients: StackClients) -> None:
     async with (
-        speaker_and_listener(stage) as (_, session_id, listener),
-        stage.interpreter(session_id) as first,
+        speaker_and_listener(clients) as (_, session_id, listener),
+        clients.interpreter(session_id) as first,
     ):
         assert await source_change(listener) == ("floor", "human", 1)
         assert_error(await first.ask("handOver"), "NO_STANDBY", "handOver")
-        async with stage.interpreter(session_id, user="ivan", standby=True) as second:
+        async with clients.interpreter(session_id, user="ivan", standby=True) as second:
             await is_heard(first, listener, 1)
             await is_refused(second)
 
@@ -119,15 +119,17 @@ async def test_interpreters_take_over_and_hand_over(stage: Stage) -> None:
             await is_heard(first, listener, 3, seq=1)
             assert_error(await second.ask("handOver"), "FORBIDDEN", "handOver")
             assert_error(await listener.ask("takeOver"), "FORBIDDEN", "takeOver")
-            await still_works(second)
+            await assert_alive(second)
 
 
-async def test_succession_from_person_to_person_to_machine_to_the_floor(stage: Stage) -> None:
+async def test_succession_from_person_to_person_to_machine_to_the_floor(
+    clients: StackClients,
+) -> None:
     async with (
-        speaker_and_listener(stage) as (_, session_id, listener),
-        stage.interpreter(session_id) as first,
-        stage.interpreter(session_id, user="m", standby=True, source="machine") as machine,
-        stage.interpreter(session_id, user="ivan", standby=True) as second,
+        speaker_and_listener(clients) as (_, session_id, listener),
+        clients.interpreter(session_id) as first,
+        clients.interpreter(session_id, user="m", standby=True, source="machine") as machine,
+        clients.interpreter(session_id, user="ivan", standby=True) as second,
     ):
         assert await source_change(listener) == ("floor", "human", 1)
         assert_error(await machine.ask("takeOver"), "FORBIDDEN", "takeOver")
@@ -147,10 +149,12 @@ async def test_succession_from_person_to_person_to_machine_to_the_floor(stage: S
         await hears(listener, "en", 1)
 
 
-async def test_a_stalled_interpreter_loses_the_channel_and_becomes_a_standby(stage: Stage) -> None:
+async def test_a_stalled_interpreter_loses_the_channel_and_becomes_a_standby(
+    clients: StackClients,
+) -> None:
     async with (
-        speaker_and_listener(stage) as (_, session_id, listener),
-        stage.connection("ines", "interpreters") as stalled,
+        speaker_and_listener(clients) as (_, session_id, listener),
+        clients.connection("ines", "interpreters") as stalled,
     ):
         await joined(stalled, session_id, "es", role="interpreter")
         assert await source_change(listener) == ("floor", "human", 1)
@@ -161,7 +165,7 @@ async def test_a_stalled_interpreter_loses_the_channel_and_becomes_a_standby(sta
         assert heard["timestamp"] - alive_at <= LIMIT_MS
         assert await source_change(listener) == ("human", "floor", 1)
         assert await lease_change(stalled) == ("expired", False, None)
-        async with stage.interpreter(session_id, user="ivan") as successor:
+        async with clients.interpreter(session_id, user="ivan") as successor:
             assert await source_change(listener) == ("floor", "human", 2)
             await is_refused(stalled)
             async with stalled.heartbeats():
@@ -176,10 +180,10 @@ async def test_a_stalled_interpreter_loses_the_channel_and_becomes_a_standby(sta
                 await is_heard(stalled, listener, 3, seq=100)
 
 
-async def test_an_expired_lease_is_regained_if_the_channel_is_free(stage: Stage) -> None:
+async def test_an_expired_lease_is_regained_if_the_channel_is_free(clients: StackClients) -> None:
     async with (
-        speaker_and_listener(stage) as (_, session_id, listener),
-        stage.connection("ines", "interpreters") as stalled,
+        speaker_and_listener(clients) as (_, session_id, listener),
+        clients.connection("ines", "interpreters") as stalled,
     ):
         await joined(stalled, session_id, "es", role="interpreter")
         assert await source_change(listener) == ("floor", "human", 1)
@@ -193,12 +197,12 @@ async def test_an_expired_lease_is_regained_if_the_channel_is_free(stage: Stage)
 @pytest.mark.parametrize("how_many", [2, 8])
 @pytest.mark.parametrize("wait", [False, True])
 async def test_exactly_one_of_several_racing_interpreters_holds_the_channel(
-    stage: Stage, how_many: int, wait: bool
+    clients: StackClients, how_many: int, wait: bool
 ) -> None:
     async with contextlib.AsyncExitStack() as opened:
-        _, session_id, listener = await opened.enter_async_context(speaker_and_listener(stage))
+        _, session_id, listener = await opened.enter_async_context(speaker_and_listener(clients))
         racers = [
-            await opened.enter_async_context(stage.connection(f"user{number}", "interpreters"))
+            await opened.enter_async_context(clients.connection(f"user{number}", "interpreters"))
             for number in range(how_many)
         ]
 
@@ -221,13 +225,13 @@ async def test_exactly_one_of_several_racing_interpreters_holds_the_channel(
         assert await source_change(listener) == ("floor", "human", 1)
 
 
-async def test_concurrent_takeovers_succeed_one_after_the_other(stage: Stage) -> None:
+async def test_concurrent_takeovers_succeed_one_after_the_other(clients: StackClients) -> None:
     async with contextlib.AsyncExitStack() as opened:
-        _, session_id, listener = await opened.enter_async_context(speaker_and_listener(stage))
+        _, session_id, listener = await opened.enter_async_context(speaker_and_listener(clients))
         enter = opened.enter_async_context
-        first = await enter(stage.interpreter(session_id))
+        first = await enter(clients.interpreter(session_id))
         others = [
-            await enter(stage.interpreter(session_id, user=f"user{number}", standby=True))
+            await enter(clients.interpreter(session_id, user=f"user{number}", standby=True))
             for number in range(3)
         ]
 
@@ -244,10 +248,10 @@ async def test_concurrent_takeovers_succeed_one_after_the_other(stage: Stage) ->
 
 @pytest.mark.parametrize("fields", [{"standby": True}, {"source": "machine"}])
 async def test_only_interpreters_can_be_standbys_or_machines(
-    stage: Stage, fields: dict[str, object]
+    clients: StackClients, fields: dict[str, object]
 ) -> None:
-    async with stage.session() as (_, session_id), stage.connection() as anyone:
+    async with clients.session() as (_, session_id), clients.connection() as anyone:
         reply = await anyone.ask("joinSession", sessionId=session_id, targetLanguage="es", **fields)
 
         assert_error(reply, "INVALID_MESSAGE", "joinSession", next(iter(fields)))
-        await still_works(anyone)
+        await assert_alive(anyone)

@@ -10,8 +10,8 @@ from client.flows.listener import Hooks, listen
 from client.playback.playout import ListenStats, Playout
 from shared.models.interpretation import Renders
 from shared.protocol.interpretation_messages import Caption, SendCaption
-from tests.e2e.support.flows import LIMIT_SECONDS, Happenings
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.clients import StackClients
+from tests.e2e.support.recording import LIMIT_SECONDS, EventLog
 from tests.helpers.wire import CHUNK
 
 # A long playout delay makes the test independent of the machine's speed.
@@ -30,37 +30,37 @@ def said(text: str, end: int, *, final: bool = True, spoken: bool = True) -> Sen
     )
 
 
-async def test_a_listener_hears_reads_and_measures_interpretation(stage: Stage) -> None:
+async def test_a_listener_hears_reads_and_measures_interpretation(clients: StackClients) -> None:
     captions: list[Caption] = []
-    happened = Happenings()
+    log = EventLog()
 
     def captioned(caption: Caption) -> None:
         captions.append(caption)
-        happened.add(caption.text)
+        log.add(caption.text)
 
     def progressed(playout: Playout) -> None:
-        happened.add(playout.stats().counts.received)
+        log.add(playout.stats().counts.received)
 
     async def hear(session_id: str) -> ListenStats:
-        async with connect(stage.endpoints.websocket_url) as connection:
+        async with connect(clients.endpoints.websocket_url) as connection:
             return await listen(
                 connection,
                 session_id,
                 "es",
                 playout_delay_ms=PLAYOUT_DELAY_MS,
-                hooks=Hooks(lambda reply: happened.add("seated"), progressed, on_caption=captioned),
+                hooks=Hooks(lambda reply: log.add("seated"), progressed, on_caption=captioned),
             )
 
-    token = await asyncio.to_thread(stage.token, "ines", "interpreters")
+    token = await asyncio.to_thread(clients.token, "ines", "interpreters")
     async with (
         asyncio.timeout(LIMIT_SECONDS),
-        stage.session() as (speaker, session_id),
-        connect(stage.endpoints.websocket_url, token=token) as interpreter,
+        clients.session() as (speaker, session_id),
+        connect(clients.endpoints.websocket_url, token=token) as interpreter,
         asyncio.TaskGroup() as group,
     ):
         await interpreter.join(session_id, "es", "interpreter")
         listening = group.create_task(hear(session_id))
-        await happened.until("seated")
+        await log.wait_for("seated")
         end = time.time_ns() // 1_000_000 - 364
         for caption in (
             said("Buenos", end, final=False),
@@ -69,14 +69,14 @@ async def test_a_listener_hears_reads_and_measures_interpretation(stage: Stage) 
         ):
             await interpreter.send_caption(caption)
             # Captions are unordered: the next one might overtake it.
-            await happened.until(caption.text)
+            await log.wait_for(caption.text)
         # One-second chunks: two of one sentence and, after a pause, one of another.
         sent_at = end + 364
         for seq, (at, utterance) in enumerate(
             ((sent_at - 1_000, end), (sent_at, end), (sent_at + 4_000, end + 5_000))
         ):
             await interpreter.send_audio(seq, at, CHUNK, renders(utterance))
-            await happened.until(seq + 1)
+            await log.wait_for(seq + 1)
         await speaker.ask("endSession")
         stats = await listening
 

@@ -20,11 +20,11 @@ from interpreter.machine.report import Hooks, News
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionCreated
 from tests.e2e.operations.test_demo import recording
-from tests.e2e.support.babble import Floor, Watcher, access, is_hum
-from tests.e2e.support.flows import Happenings, background
+from tests.e2e.support.clients import StackClients, joined
 from tests.e2e.support.grant_scenarios import eventually
+from tests.e2e.support.intermittent_speech import FloorSpeaker, UnbufferedListener, access, is_hum
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.recording import EventLog, background_tasks
 from tests.e2e.support.terminals import Desk
 from tests.helpers.programs import require_programs
 
@@ -33,10 +33,10 @@ SAID = next(sentence for sentence in STABLE if sentence.text.startswith("we need
 TRANSLATED = "Necesitamos más tiempo para acabar la obra"
 
 
-def machine(stage: Stage, session_id: str, news: list[News], *languages: str) -> Machine:
+def machine(clients: StackClients, session_id: str, news: list[News], *languages: str) -> Machine:
     return Machine(
         ScriptedEngine(("alpha",)),
-        access(stage.endpoints, "robot", "interpreters").connect,
+        access(clients.endpoints, "robot", "interpreters").connect,
         Options(
             session_id=session_id,
             languages=languages or "auto",
@@ -46,14 +46,17 @@ def machine(stage: Stage, session_id: str, news: list[News], *languages: str) ->
     )
 
 
-async def test_a_machine_follows_listeners_and_yields_to_people(stage: Stage) -> None:
-    operator, floor = Operator(stage.endpoints), Floor(stage.endpoints)
-    spanish, catalan = Watcher(stage.endpoints, "es"), Watcher(stage.endpoints, "ca")
+async def test_a_machine_follows_listeners_and_yields_to_people(clients: StackClients) -> None:
+    operator, floor = Operator(clients.endpoints), FloorSpeaker(clients.endpoints)
+    spanish, catalan = (
+        UnbufferedListener(clients.endpoints, "es"),
+        UnbufferedListener(clients.endpoints, "ca"),
+    )
     news: list[News] = []
-    async with background() as start:
+    async with background_tasks() as start:
         start(floor.speak())
         session_id = await floor.session()
-        robot = machine(stage, session_id, news)
+        robot = machine(clients, session_id, news)
 
         async def run() -> None:
             await robot.run()
@@ -65,8 +68,8 @@ async def test_a_machine_follows_listeners_and_yields_to_people(stage: Stage) ->
         leaving = asyncio.create_task(catalan.listen(session_id))
         start(spanish.listen(session_id))
         for listener in (spanish, catalan):
-            assert all(is_hum(audio) for audio in await listener.hears(listener.language))
-            await listener.happenings.until(f"[{listener.language}] alpha")
+            assert all(is_hum(audio) for audio in await listener.wait_for_audio(listener.language))
+            await listener.log.wait_for(f"[{listener.language}] alpha")
         chunk = next(audio for audio in spanish.audio if audio.language == "es")
         assert chunk.renders is not None
 
@@ -77,92 +80,92 @@ async def test_a_machine_follows_listeners_and_yields_to_people(stage: Stage) ->
         assert "connectionId" not in row["channels"]["ca"]
 
         # A person takes over and sends no heartbeats, so the lease expires.
-        async with stage.connection("ines", "interpreters") as ines:
+        async with clients.connection("ines", "interpreters") as ines:
             await joined(ines, session_id, "es", **WAITING)
-            taken = asyncio.create_task(spanish.is_told("human"))
-            lost = asyncio.create_task(spanish.is_told("machine"))
+            taken = asyncio.create_task(spanish.wait_for_source("human"))
+            lost = asyncio.create_task(spanish.wait_for_source("machine"))
             reply = await ines.ask("takeOver")
             assert reply["lease"]["holds"] is True
             await taken
             await until(lambda: robot.standby_languages == {"es"})
             await lost
-            after = await spanish.hears("es")
+            after = await spanish.wait_for_audio("es")
         assert all(is_hum(audio) for audio in after)
         assert {audio.epoch for audio in after} == {3}
         assert robot.report.language("es").refused_chunks == 0
 
 
 async def test_listeners_hear_the_floor_until_a_killed_machine_is_back(
-    stage: Stage, tmp_path: Path
+    clients: StackClients, tmp_path: Path
 ) -> None:
-    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
-    desk = Desk(stage.endpoints, tmp_path)
-    async with background() as start:
+    floor, spanish = FloorSpeaker(clients.endpoints), UnbufferedListener(clients.endpoints, "es")
+    desk = Desk(clients.endpoints, tmp_path)
+    async with background_tasks() as start:
         start(floor.speak())
         session_id = await floor.session()
         start(spanish.listen(session_id))
         command = ("interpret", session_id, "--engine", "scripted", "--languages", "es")
         async with desk.open(*command) as terminal:
-            await spanish.hears("es", times=1)  # in the middle of a sentence
-            told = asyncio.create_task(spanish.is_told("floor"))
+            await spanish.wait_for_audio("es", times=1)  # in the middle of a sentence
+            told = asyncio.create_task(spanish.wait_for_source("floor"))
             killed_at = time.time()
             terminal.process.send_signal(signal.SIGKILL)
-            heard = (await spanish.hears("en", times=1))[0]
+            heard = (await spanish.wait_for_audio("en", times=1))[0]
             await told
         assert heard.timestamp / 1_000 <= killed_at + 3
         async with desk.open(*command):
-            again = await spanish.hears("es")
+            again = await spanish.wait_for_audio("es")
         assert all(is_hum(audio) for audio in again)
 
 
 async def test_a_stalled_machine_cannot_talk_over_its_successor(
-    stage: Stage, tmp_path: Path
+    clients: StackClients, tmp_path: Path
 ) -> None:
-    operator = Operator(stage.endpoints)
-    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
+    operator = Operator(clients.endpoints)
+    floor, spanish = FloorSpeaker(clients.endpoints), UnbufferedListener(clients.endpoints, "es")
     command = ("--engine", "scripted", "--languages", "es")
-    async with background() as start:
+    async with background_tasks() as start:
         start(floor.speak())
         session_id = await floor.session()
         start(spanish.listen(session_id))
         first_desk, second_desk = (
-            Desk(stage.endpoints, tmp_path / name) for name in ("first", "second")
+            Desk(clients.endpoints, tmp_path / name) for name in ("first", "second")
         )
         async with first_desk.open("interpret", session_id, *command) as first:
             await first.until("The machine is the voice of es.")
             async with second_desk.open("interpret", session_id, *command) as second:
                 # With a stand-by, one machine is heard.
                 await eventually(lambda: has_standby(operator, session_id))
-                assert {audio.epoch for audio in await spanish.hears("es", times=5)} == {1}
+                assert {audio.epoch for audio in await spanish.wait_for_audio("es", times=5)} == {1}
                 first.process.send_signal(signal.SIGSTOP)
                 await second.until("The machine is the voice of es.")
-                await spanish.hears("es")
+                await spanish.wait_for_audio("es")
                 first.process.send_signal(signal.SIGCONT)
-                heard = await spanish.hears("es", times=20)
+                heard = await spanish.wait_for_audio("es", times=20)
                 assert {audio.epoch for audio in heard} == {2}
                 await first.until("The machine is no longer the voice of es; it stands by.")
                 # A machine that stops cleanly hands over.
-                told = asyncio.create_task(spanish.is_told("machine"))
+                told = asyncio.create_task(spanish.wait_for_source("machine"))
                 assert await second.ctrl_c() == 0
                 await told
-            assert {audio.epoch for audio in await spanish.hears("es")} == {3}
+            assert {audio.epoch for audio in await spanish.wait_for_audio("es")} == {3}
             assert all(is_hum(audio) for audio in spanish.audio if audio.language == "es")
 
 
-async def test_a_sentence_in_english_is_heard_and_read_in_spanish(stage: Stage) -> None:
+async def test_a_sentence_in_english_is_heard_and_read_in_spanish(clients: StackClients) -> None:
     require_programs()
     engine = make_engine("offline")
-    spanish = Watcher(stage.endpoints, "es")
-    opened, seated = Happenings(), asyncio.Event()
+    spanish = UnbufferedListener(clients.endpoints, "es")
+    opened, seated = EventLog(), asyncio.Event()
     try:
-        async with background() as start:
+        async with background_tasks() as start:
 
             async def listening(session: SessionCreated) -> None:
                 opened.add(session.session_id)
                 await seated.wait()
 
             async def talk() -> None:
-                async with access(stage.endpoints, "alice", "speakers").connect() as connection:
+                async with access(clients.endpoints, "alice", "speakers").connect() as connection:
                     await speak(
                         connection, "en", sentence, on_created=listening, keep_open_seconds=600
                     )
@@ -171,7 +174,7 @@ async def test_a_sentence_in_english_is_heard_and_read_in_spanish(stage: Stage) 
             session_id = str(await opened.first())
             robot = Machine(
                 engine,
-                access(stage.endpoints, "robot", "interpreters").connect,
+                access(clients.endpoints, "robot", "interpreters").connect,
                 Options(session_id=session_id, languages=("es",)),
             )
 
@@ -182,8 +185,8 @@ async def test_a_sentence_in_english_is_heard_and_read_in_spanish(stage: Stage) 
             start(spanish.listen(session_id))
             await until(lambda: robot.holds == {"es"})
             seated.set()
-            heard = await spanish.hears("es")
-            await spanish.happenings.until(TRANSLATED)
+            heard = await spanish.wait_for_audio("es")
+            await spanish.log.wait_for(TRANSLATED)
     finally:
         await engine.close()
     assert spanish.captions == [TRANSLATED]
@@ -195,17 +198,17 @@ async def test_a_sentence_in_english_is_heard_and_read_in_spanish(stage: Stage) 
 
 
 async def test_a_person_at_a_terminal_takes_over_and_hands_back(
-    stage: Stage, tmp_path: Path
+    clients: StackClients, tmp_path: Path
 ) -> None:
-    floor, spanish = Floor(stage.endpoints), Watcher(stage.endpoints, "es")
+    floor, spanish = FloorSpeaker(clients.endpoints), UnbufferedListener(clients.endpoints, "es")
     recording(tmp_path / "spanish.wav", 3)
-    desk = Desk(stage.endpoints, tmp_path)
+    desk = Desk(clients.endpoints, tmp_path)
     person = ("interpret", str(tmp_path / "spanish.wav"), "--language", "es")
-    async with background() as start:
+    async with background_tasks() as start:
         start(floor.speak())
         session_id = await floor.session()
         command, *arguments = person
-        robot = machine(stage, session_id, [])
+        robot = machine(clients, session_id, [])
 
         async def run() -> None:
             await robot.run()
@@ -223,8 +226,8 @@ async def test_a_person_at_a_terminal_takes_over_and_hands_back(
         assert any("spoken: 3.0 s of 3.0 s" in line for line in ended.lines)
         assert not any("refused" in line for line in ended.lines)
         await until(lambda: robot.holds == {"es"})
-        assert all(is_hum(audio) for audio in await spanish.hears("es"))
-    told = [item for item in spanish.happenings.all if item in {"floor", "human", "machine"}]
+        assert all(is_hum(audio) for audio in await spanish.wait_for_audio("es"))
+    told = [item for item in spanish.log.events if item in {"floor", "human", "machine"}]
     assert told[-2:] == ["human", "machine"]
     by_person = [audio for audio in spanish.audio if audio.epoch == 2 and audio.language == "es"]
     assert by_person

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from local.endpoints import Endpoints
-from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients, joined
 from tests.e2e.support.operator import CONNECTIONS, SESSIONS, Operator
-from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Message
 
 
@@ -62,11 +62,13 @@ def assert_internal(error: Message, action: str) -> None:
     assert_error(error, "INTERNAL", action)
 
 
-async def test_a_damaged_row_is_an_internal_error_and_recovers(stage: Stage, rows: Rows) -> None:
+async def test_a_damaged_row_is_an_internal_error_and_recovers(
+    clients: StackClients, rows: Rows
+) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
-        stage.connection() as late,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
+        clients.connection() as late,
     ):
         async with rows.damaged(session_id):
             join = {"sessionId": session_id, "targetLanguage": "es"}
@@ -80,17 +82,19 @@ async def test_a_damaged_row_is_an_internal_error_and_recovers(stage: Stage, row
             assert error["requestId"] == "a1"
             assert_internal(error, "sendAudio")
             for connection in (speaker, listener, late):
-                await still_works(connection)
+                await assert_alive(connection)
 
         await speaker.send_audio(2)
         assert (await listener.expect("audio"))["seq"] == 2
         await joined(late, session_id, "es")
 
 
-async def test_a_connection_without_a_row_is_asked_to_reconnect(stage: Stage, rows: Rows) -> None:
+async def test_a_connection_without_a_row_is_asked_to_reconnect(
+    clients: StackClients, rows: Rows
+) -> None:
     async with (
-        stage.session() as (_, session_id),
-        stage.connection("zoe", "speakers") as forgotten,
+        clients.session() as (_, session_id),
+        clients.connection("zoe", "speakers") as forgotten,
     ):
         async with rows.forgotten("zoe"):
             for action, fields in {
@@ -109,8 +113,8 @@ async def test_a_connection_without_a_row_is_asked_to_reconnect(stage: Stage, ro
             assert error["requestId"] == "a1"
             assert_error(error, "CONNECTION_NOT_FOUND", "sendAudio")
 
-            async with stage.connection("zoe", "speakers") as again:
+            async with clients.connection("zoe", "speakers") as again:
                 await joined(again, session_id, "es")
         # The connection stayed open and works as soon as its row is back.
-        await still_works(forgotten)
+        await assert_alive(forgotten)
         await joined(forgotten, session_id, "es")

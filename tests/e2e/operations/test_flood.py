@@ -12,8 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from local.endpoints import Endpoints
+from tests.e2e.support.clients import LONG_CHUNKS, StackClients
 from tests.e2e.support.stacks import launch_quiet
-from tests.e2e.support.stage import LONG_CHUNKS, Stage
 from tests.helpers.wire import PATIENCE_SECONDS, wire
 
 VANDALS = 8
@@ -88,14 +88,14 @@ class Flood:
     ],
 )
 async def test_a_flood_costs_listeners_no_chunk(flooded: Endpoints, kind: str, waits: bool) -> None:
-    stage = Stage(flooded)
+    clients = StackClients(flooded)
     flood = Flood(flooded.websocket_url, FLOODS[kind], waits=waits)
     async with contextlib.AsyncExitStack() as people:
         speaker, session_id = await people.enter_async_context(
-            stage.session(audioFormat=LONG_CHUNKS)
+            clients.session(audioFormat=LONG_CHUNKS)
         )
         listeners = [
-            await people.enter_async_context(stage.listener(session_id, "en")) for _ in range(4)
+            await people.enter_async_context(clients.listener(session_id, "en")) for _ in range(4)
         ]
         strangers = [asyncio.create_task(flood.run()) for _ in range(VANDALS)]
         try:

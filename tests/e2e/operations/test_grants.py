@@ -25,13 +25,13 @@ from local.template.model import Statement
 from tests.e2e.support.abuse_scenarios import ABUSE_SCENARIOS
 from tests.e2e.support.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
 from tests.e2e.support.audio_scenarios import AUDIO_SCENARIOS
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.device_scenarios import DEVICE_SCENARIOS
 from tests.e2e.support.grant_scenarios import MANAGE, RACES, SHARD_SIZE, RunningStack, Scenario
 from tests.e2e.support.grant_scenarios import SCENARIOS as OTHER_SCENARIOS
 from tests.e2e.support.interpreter_scenarios import ELSEWHERE, INTERPRETER_SCENARIOS, RUN_SECONDS
 from tests.e2e.support.operator import Operator
 from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
-from tests.e2e.support.stage import Stage
 from tests.e2e.support.status_scenarios import STATUS_SCENARIOS
 from tests.helpers.aws_speech import AwsSpeech
 
@@ -200,7 +200,7 @@ async def controlled(
         endpoints = await local_stack.start()
         assert local_stack.access is not None
         try:
-            running = RunningStack(Stage(endpoints), Operator(endpoints))
+            running = RunningStack(StackClients(endpoints), Operator(endpoints))
             yield ControlledStack(running, local_stack.access)
         finally:
             await local_stack.stop()

@@ -18,8 +18,8 @@ from infrastructure.api import openapi
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from local.endpoints import Endpoints
 from shared.protocol.http_messages import MAX_BODY_BYTES
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import launch_quiet
-from tests.e2e.support.stage import Stage
 
 _TIMEOUT_SECONDS = 30
 _SECRET = b"local-sync-secret"
@@ -57,7 +57,7 @@ def endpoints() -> Iterator[Endpoints]:
 @pytest.fixture(scope="module")
 def token(endpoints: Endpoints) -> str:
     """A token with all groups that the API asks for."""
-    return Stage(endpoints).token("olga", "operators", "speakers")
+    return StackClients(endpoints).token("olga", "operators", "speakers")
 
 
 def operation(spec: HttpRouteSpec) -> Any:
@@ -146,7 +146,7 @@ def test_the_documented_example_is_accepted(
 def test_requests_without_an_access_token_are_refused(
     endpoints: Endpoints, spec: HttpRouteSpec
 ) -> None:
-    expired = Stage(endpoints).token("olga", "operators", expiresIn=-1)
+    expired = StackClients(endpoints).token("olga", "operators", expiresIn=-1)
     for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {expired}"}):
         answer = requests.request(
             spec.method,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from local.endpoints import Endpoints
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import state_of
-from tests.e2e.support.stage import Stage
 from tests.infrastructure.assembly import ROOT
 
 _CHUNKS = 3
@@ -48,12 +48,12 @@ def state(endpoints: Endpoints, tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def test_deliveries_are_counted_and_timed(stage: Stage, state: Path) -> None:
+async def test_deliveries_are_counted_and_timed(clients: StackClients, state: Path) -> None:
     before = await delivered(state)
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "en") as first,
-        stage.listener(session_id, "en") as second,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "en") as first,
+        clients.listener(session_id, "en") as second,
     ):
         for seq in range(_CHUNKS):
             await speaker.send_audio(seq)

@@ -22,9 +22,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from local.endpoints import Endpoints
-from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import CHUNKS_FOR_BURSTS, StackClients, joined
 from tests.e2e.support.stacks import launch_quiet, runner_of
-from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, joined
 from tests.helpers.wire import Wire
 
 # API Gateway's limit for an integration (s).
@@ -116,20 +116,20 @@ class Cast:
 
 
 @asynccontextmanager
-async def a_broadcast(stage: Stage) -> AsyncIterator[Cast]:
+async def a_broadcast(clients: StackClients) -> AsyncIterator[Cast]:
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
-        speaker, session_id = await enter(stage.session(audioFormat=CHUNKS_FOR_BURSTS))
+        speaker, session_id = await enter(clients.session(audioFormat=CHUNKS_FOR_BURSTS))
         cast = Cast(
             session_id,
             speaker,
-            interpreter=await enter(stage.interpreter(session_id, "es")),
-            english=await enter(stage.listener(session_id, "en")),
-            spanish=await enter(stage.listener(session_id, "es")),
-            leaver=await enter(stage.listener(session_id, "en")),
-            mover=await enter(stage.listener(session_id, "en")),
-            newcomer=await enter(stage.connection()),
-            other_speaker=await enter(stage.connection("bob", "speakers")),
+            interpreter=await enter(clients.interpreter(session_id, "es")),
+            english=await enter(clients.listener(session_id, "en")),
+            spanish=await enter(clients.listener(session_id, "es")),
+            leaver=await enter(clients.listener(session_id, "en")),
+            mover=await enter(clients.listener(session_id, "en")),
+            newcomer=await enter(clients.connection()),
+            other_speaker=await enter(clients.connection("bob", "speakers")),
         )
         await cast.speaker.send_audio(0)
         await cast.interpreter.send_audio(0)
@@ -203,19 +203,19 @@ async def speaking(*sources: Wire) -> AsyncIterator[None]:
 
 @pytest.mark.parametrize("outage", [killed, stopped])
 async def test_every_route_answers_unavailable_and_recovers(
-    stage: Stage, outage: Callable[[Endpoints], AbstractAsyncContextManager[None]]
+    clients: StackClients, outage: Callable[[Endpoints], AbstractAsyncContextManager[None]]
 ) -> None:
-    async with a_broadcast(stage) as cast:
-        async with outage(stage.endpoints):
+    async with a_broadcast(clients) as cast:
+        async with outage(clients.endpoints):
             with pytest.raises(InvalidStatus) as handshake:
-                async with stage.connection():
+                async with clients.connection():
                     pass
             assert handshake.value.response.status_code == 503
             await refused_everywhere(cast)
         await eventually_works(cast.newcomer)
 
         for connection in cast.everybody:
-            await still_works(connection)
+            await assert_alive(connection)
         # Live audio from the outage is not delivered later.
         for connection in (cast.english, cast.spanish, cast.mover):
             await connection.drained()
@@ -225,7 +225,7 @@ async def test_every_route_answers_unavailable_and_recovers(
                 assert heard["language"] == language
                 assert heard["seq"] > 1
             # Rosters are refreshed once a second.
-            async with stage.listener(cast.session_id, "en") as late:
+            async with clients.listener(cast.session_id, "en") as late:
                 assert (await late.expect("audio"))["seq"] > 1
         await joined(cast.newcomer, cast.session_id, "fr")
         created = await cast.other_speaker.ask("createSession", sourceLanguage="de")

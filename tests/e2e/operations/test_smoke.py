@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from local.endpoints import Endpoints
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.clients import StackClients
 
 ROOT = Path(__file__).parents[3]
 # A slow machine loses none.
@@ -74,9 +74,9 @@ def test_the_running_stack_passes(endpoints: Endpoints) -> None:
     }
 
 
-def test_a_token_in_the_environment_works_and_is_never_printed(stage: Stage) -> None:
-    token = stage.token("alice", "speakers")
-    ran = smoke(stage.endpoints.websocket_url, "--seconds=1.5", *LONG_CHUNKS, token=token)
+def test_a_token_in_the_environment_works_and_is_never_printed(clients: StackClients) -> None:
+    token = clients.token("alice", "speakers")
+    ran = smoke(clients.endpoints.websocket_url, "--seconds=1.5", *LONG_CHUNKS, token=token)
 
     assert ran.status == 0, ran.output
     assert "Everything works." in ran.output
@@ -85,26 +85,26 @@ def test_a_token_in_the_environment_works_and_is_never_printed(stage: Stage) -> 
 
 @pytest.mark.parametrize("groups", [(), ("interpreters",)])
 def test_a_token_without_the_speakers_group_is_reported(
-    stage: Stage, groups: tuple[str, ...]
+    clients: StackClients, groups: tuple[str, ...]
 ) -> None:
-    token = stage.token("ines", *groups)
-    ran = smoke(stage.endpoints.websocket_url, token=token)
+    token = clients.token("ines", *groups)
+    ran = smoke(clients.endpoints.websocket_url, token=token)
 
     ran.reports("failed: createSession", "actual: FORBIDDEN", "not in the group `speakers`")
     assert token not in ran.output
 
 
-def test_an_expired_token_is_reported(stage: Stage) -> None:
-    token = stage.token("alice", "speakers", expiresIn=-10)
-    ran = smoke(stage.endpoints.websocket_url, token=token)
+def test_an_expired_token_is_reported(clients: StackClients) -> None:
+    token = clients.token("alice", "speakers", expiresIn=-10)
+    ran = smoke(clients.endpoints.websocket_url, token=token)
 
     ran.reports("failed: speaker connects", "HTTP status 403", "the token is expired")
     assert token not in ran.output
 
 
-def test_a_wrong_stage_is_reported(stage: Stage) -> None:
-    token = stage.token("alice", "speakers")
-    ran = smoke(stage.endpoints.websocket_url + "elopment", token=token)
+def test_a_wrong_stage_is_reported(clients: StackClients) -> None:
+    token = clients.token("alice", "speakers")
+    ran = smoke(clients.endpoints.websocket_url + "elopment", token=token)
 
     ran.reports("failed: speaker connects", "HTTP status 403", "the URL names no stage of this API")
 

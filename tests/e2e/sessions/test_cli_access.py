@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.operations.test_demo import recording
-from tests.e2e.support.stage import Stage
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.terminals import Desk
 
 
@@ -26,9 +26,12 @@ def arguments(line: str) -> list[str]:
 
 
 async def test_the_printed_commands_join_and_the_id_alone_does_not(
-    stage: Stage, tmp_path: Path, speech: str
+    clients: StackClients, tmp_path: Path, speech: str
 ) -> None:
-    speaking, at_home = Desk(stage.endpoints, tmp_path / "a"), Desk(stage.endpoints, tmp_path / "b")
+    speaking, at_home = (
+        Desk(clients.endpoints, tmp_path / "a"),
+        Desk(clients.endpoints, tmp_path / "b"),
+    )
     async with speaking.open("speak", speech, "--wait", "600", "--access", "link") as speaker:
         session_id = (await speaker.until("Session ")).removeprefix("Session ")
         listen = arguments(await speaker.until("  listen:"))

@@ -14,9 +14,9 @@ import pytest
 from local.endpoints import Endpoints
 from shared.data_access.write_marks import without_marks
 from shared.models import schema
-from tests.e2e.support.envelopes import assert_error, still_works
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients, joined
 from tests.e2e.support.operator import Operator, Row
-from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import Wire
 
 CONTROLS: list[tuple[str, dict[str, Any]]] = [
@@ -70,31 +70,31 @@ async def unchanged(operator: Operator, session_id: str, *told: Wire) -> AsyncIt
 
 @every_request
 async def test_listeners_and_interpreters_are_refused(
-    stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
+    clients: StackClients, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
-        stage.interpreter(session_id) as interpreter,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
+        clients.interpreter(session_id) as interpreter,
         unchanged(operator, session_id, speaker, listener, interpreter),
     ):
         assert_error(await listener.ask(action, **fields), "FORBIDDEN", action)
-        await still_works(listener)
+        await assert_alive(listener)
         # Interpreters may ask for the status.
         if action != "getSessionStatus":
             assert_error(await interpreter.ask(action, **fields), "FORBIDDEN", action)
-            await still_works(interpreter)
+            await assert_alive(interpreter)
 
 
 @every_control
 async def test_another_sessions_speaker_controls_only_their_own(
-    stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
+    clients: StackClients, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     """A control applies to the sender's own session, whichever session the message names."""
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
-        stage.connection("bob", "speakers") as bob,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
+        clients.connection("bob", "speakers") as bob,
         unchanged(operator, session_id, speaker, listener),
     ):
         own = (await bob.ask("createSession", sourceLanguage="de"))["sessionId"]
@@ -111,11 +111,11 @@ async def test_another_sessions_speaker_controls_only_their_own(
 
 @every_request
 async def test_a_speaker_who_listens_is_refused(
-    stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
+    clients: StackClients, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.connection("bob", "speakers") as bob,
+        clients.session() as (speaker, session_id),
+        clients.connection("bob", "speakers") as bob,
     ):
         await joined(bob, session_id, "es")
         async with unchanged(operator, session_id, speaker, bob):
@@ -126,27 +126,27 @@ async def test_a_speaker_who_listens_is_refused(
 
 @every_request
 async def test_controls_of_an_ended_session(
-    stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
+    clients: StackClients, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
     ):
         await speaker.ask("endSession")
         await listener.expect("sessionEnded")
         async with unchanged(operator, session_id, speaker, listener):
             for member in (speaker, listener):
                 assert_error(await member.ask(action, **fields), "SESSION_ENDED", action)
-                await still_works(member)
+                await assert_alive(member)
 
 
 @every_request
 async def test_a_connection_in_no_session_is_refused(
-    stage: Stage, action: str, fields: dict[str, Any]
+    clients: StackClients, action: str, fields: dict[str, Any]
 ) -> None:
-    async with stage.connection() as anyone:
+    async with clients.connection() as anyone:
         assert_error(await anyone.ask(action, **fields), "NOT_IN_SESSION", action)
-        await still_works(anyone)
+        await assert_alive(anyone)
 
 
 @pytest.mark.parametrize(
@@ -163,11 +163,11 @@ async def test_a_connection_in_no_session_is_refused(
     ],
 )
 async def test_an_invalid_volume(
-    stage: Stage, operator: Operator, volume: str, code: str, field: str
+    clients: StackClients, operator: Operator, volume: str, code: str, field: str
 ) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
         unchanged(operator, session_id, speaker, listener),
     ):
         for member in (speaker, listener):
@@ -175,19 +175,19 @@ async def test_an_invalid_volume(
             error = await member.expect("error")
             # Values are validated before the session is read.
             assert_error(error, code, "setVolume", field)
-            await still_works(member)
+            await assert_alive(member)
 
 
 @every_request
 async def test_a_message_of_five_kilobytes(
-    stage: Stage, operator: Operator, action: str, fields: dict[str, Any]
+    clients: StackClients, operator: Operator, action: str, fields: dict[str, Any]
 ) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
         unchanged(operator, session_id, speaker, listener),
     ):
         await speaker.send({"action": action, "padding": "x" * 5_000, **fields})
 
         assert_error(await speaker.expect("error"), "MESSAGE_TOO_LARGE", action, "message")
-        await still_works(speaker)
+        await assert_alive(speaker)

@@ -13,8 +13,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from shared.models.errors import ErrorCode
-from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stage import CHUNKS_FOR_BURSTS, Stage, joined
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import CHUNKS_FOR_BURSTS, StackClients, joined
 from tests.helpers.wire import Wire, wire
 
 
@@ -35,13 +35,13 @@ from tests.helpers.wire import Wire, wire
     ],
 )
 async def test_malformed_messages(
-    stage: Stage, text: str, code: str, action: str, field: str
+    clients: StackClients, text: str, code: str, action: str, field: str
 ) -> None:
-    async with stage.connection() as anyone:
+    async with clients.connection() as anyone:
         await anyone.send(text)
 
         assert_error(await anyone.expect("error"), code, action, field)
-        await still_works(anyone)
+        await assert_alive(anyone)
 
 
 @pytest.mark.parametrize(
@@ -107,28 +107,28 @@ async def test_malformed_messages(
     ],
 )
 async def test_requests_of_a_connection_in_no_session(
-    stage: Stage, action: str, fields: dict[str, Any], code: str, field: str
+    clients: StackClients, action: str, fields: dict[str, Any], code: str, field: str
 ) -> None:
-    async with stage.connection() as anyone:
+    async with clients.connection() as anyone:
         await anyone.send({"action": action, **fields})
 
         assert_error(await anyone.expect("error"), code, action, field)
-        await still_works(anyone)
+        await assert_alive(anyone)
 
 
-async def test_requests_without_the_role(stage: Stage) -> None:
+async def test_requests_without_the_role(clients: StackClients) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
-        stage.interpreter(session_id, "fr") as interpreter,
-        stage.connection("mallory", "interpreters") as mallory,
-        stage.connection("bob", "speakers") as bob,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
+        clients.interpreter(session_id, "fr") as interpreter,
+        clients.connection("mallory", "interpreters") as mallory,
+        clients.connection("bob", "speakers") as bob,
     ):
         join = {"sessionId": session_id, "targetLanguage": "fr"}
 
         async def refused(connection: Wire, code: str, action: str, **fields: Any) -> None:
             assert_error(await connection.ask(action, **fields), code, action)
-            await still_works(connection)
+            await assert_alive(connection)
 
         await refused(mallory, "FORBIDDEN", "createSession", sourceLanguage="en")
         await refused(bob, "FORBIDDEN", "joinSession", role="interpreter", **join)
@@ -150,11 +150,11 @@ async def test_requests_without_the_role(stage: Stage) -> None:
         await refused(listener, "ALREADY_IN_SESSION", "joinSession", **join)
 
 
-async def test_full_and_ended_sessions(stage: Stage) -> None:
+async def test_full_and_ended_sessions(clients: StackClients) -> None:
     async with (
-        stage.session(maxListeners=1) as (speaker, session_id),
-        stage.listener(session_id) as listener,
-        stage.connection() as late,
+        clients.session(maxListeners=1) as (speaker, session_id),
+        clients.listener(session_id) as listener,
+        clients.connection() as late,
     ):
         join = {"sessionId": session_id, "targetLanguage": "es"}
 
@@ -170,36 +170,38 @@ async def test_full_and_ended_sessions(stage: Stage) -> None:
             "changeLanguage",
         )
         for connection in (speaker, listener, late):
-            await still_works(connection)
+            await assert_alive(connection)
 
 
-async def test_a_handshake_with_a_bad_token_is_refused(stage: Stage) -> None:
-    expired = stage.token("alice", "speakers", expiresIn=-10)
-    for token in ("", "nonsense", expired, stage.token("alice")[:-5]):
+async def test_a_handshake_with_a_bad_token_is_refused(clients: StackClients) -> None:
+    expired = clients.token("alice", "speakers", expiresIn=-10)
+    for token in ("", "nonsense", expired, clients.token("alice")[:-5]):
         with pytest.raises(InvalidStatus) as caught:
-            async with stage_connection(stage, token):
+            async with stage_connection(clients, token):
                 pass
         assert caught.value.response.status_code == 403
 
 
-def stage_connection(stage: Stage, token: str) -> Any:
+def stage_connection(clients: StackClients, token: str) -> Any:
     """Connect with exactly this token."""
-    return wire(stage.endpoints.websocket_url, token)
+    return wire(clients.endpoints.websocket_url, token)
 
 
-async def test_frames_over_the_quota_close_with_1009_and_binary_with_1003(stage: Stage) -> None:
-    async with stage.connection() as large:
+async def test_frames_over_the_quota_close_with_1009_and_binary_with_1003(
+    clients: StackClients,
+) -> None:
+    async with clients.connection() as large:
         await large.send("x" * 32_769)
         assert await large.closed() == 1009
-    async with stage.connection() as long:
+    async with clients.connection() as long:
         await long.socket.send("x" * 16_384 for _ in range(9))
         assert await long.closed() == 1009
-    async with stage.connection() as binary:
+    async with clients.connection() as binary:
         await binary.socket.send(b"\x00")
         assert await binary.closed() == 1003
 
 
-async def test_garbage_from_one_client_affects_no_other(stage: Stage) -> None:
+async def test_garbage_from_one_client_affects_no_other(clients: StackClients) -> None:
     """Audio goes on while another connection sends malformed messages."""
     rubbish = [
         "",
@@ -213,9 +215,9 @@ async def test_garbage_from_one_client_affects_no_other(stage: Stage) -> None:
         "\u0000\u0001",
     ]
     async with (
-        stage.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id),
-        stage.listener(session_id, "en") as listener,
-        stage.connection("mallory", "speakers") as mallory,
+        clients.session(audioFormat=CHUNKS_FOR_BURSTS) as (speaker, session_id),
+        clients.listener(session_id, "en") as listener,
+        clients.connection("mallory", "speakers") as mallory,
     ):
         for seq in range(5):
             await asyncio.gather(speaker.send_audio(seq), *(mallory.send(text) for text in rubbish))

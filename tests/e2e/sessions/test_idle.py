@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from local.endpoints import Endpoints
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.grant_scenarios import eventually
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stage import Stage
 
 
 @pytest.fixture
@@ -16,15 +16,15 @@ def operator(endpoints: Endpoints) -> Operator:
 
 
 async def test_an_idle_client_is_notified_and_closed_and_a_live_one_stays(
-    stage: Stage, operator: Operator
+    clients: StackClients, operator: Operator
 ) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id, "es") as silent,
-        stage.listener(session_id, "es") as lively,
-        stage.listener(session_id, "fr"),
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id, "es") as silent,
+        clients.listener(session_id, "es") as lively,
+        clients.listener(session_id, "fr"),
     ):
-        await operator.silent(session_id, "listener#es", seconds=130)
+        await operator.make_idle(session_id, "listener#es", seconds=130)
         assert (await lively.ask("heartbeat"))["type"] == "heartbeatAck"
 
         await operator.tick()
@@ -45,12 +45,14 @@ async def test_an_idle_client_is_notified_and_closed_and_a_live_one_stays(
         assert (await lively.expect("audio"))["seq"] == 1
 
 
-async def test_an_idle_speaker_gets_the_grace_period(stage: Stage, operator: Operator) -> None:
+async def test_an_idle_speaker_gets_the_grace_period(
+    clients: StackClients, operator: Operator
+) -> None:
     async with (
-        stage.session() as (speaker, session_id),
-        stage.listener(session_id) as listener,
+        clients.session() as (speaker, session_id),
+        clients.listener(session_id) as listener,
     ):
-        await operator.silent(session_id, "speaker#")
+        await operator.make_idle(session_id, "speaker#")
 
         await operator.tick()
 
@@ -59,10 +61,12 @@ async def test_an_idle_speaker_gets_the_grace_period(stage: Stage, operator: Ope
         assert (await listener.expect("speakerDisconnected"))["graceSeconds"] == 60
 
 
-async def test_a_connection_that_ended_unnoticed_is_swept(stage: Stage, operator: Operator) -> None:
-    async with stage.session() as (_, session_id), stage.listener(session_id):
-        await operator.ghost(session_id, "interpreter#fr")
-        await operator.silent(session_id, "interpreter#fr")
+async def test_a_connection_that_ended_unnoticed_is_swept(
+    clients: StackClients, operator: Operator
+) -> None:
+    async with clients.session() as (_, session_id), clients.listener(session_id):
+        await operator.add_ghost(session_id, "interpreter#fr")
+        await operator.make_idle(session_id, "interpreter#fr")
 
         await operator.tick()
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.e2e.support.envelopes import assert_error, still_works
-from tests.e2e.support.stage import Stage, but_statuses
+from tests.e2e.support.assertions import assert_alive, assert_error
+from tests.e2e.support.clients import StackClients, but_statuses
 from tests.helpers.wire import Message, Wire
 
 # Short chunks: many fit into the allowance ahead of real time.
@@ -71,12 +71,12 @@ class Hall:
 
 
 @asynccontextmanager
-async def hall(stage: Stage) -> AsyncIterator[Hall]:
+async def hall(clients: StackClients) -> AsyncIterator[Hall]:
     async with (
-        stage.session(audioFormat=FORMAT) as (speaker, session_id),
-        stage.interpreter(session_id, "es") as interpreter,
-        stage.listener(session_id, "en") as english,
-        stage.listener(session_id, "es") as spanish,
+        clients.session(audioFormat=FORMAT) as (speaker, session_id),
+        clients.interpreter(session_id, "es") as interpreter,
+        clients.listener(session_id, "en") as english,
+        clients.listener(session_id, "es") as spanish,
     ):
         yield Hall(session_id, speaker, interpreter, english, spanish)
 
@@ -87,10 +87,10 @@ def seqs(messages: list[Message]) -> set[int]:
 
 @every_silence
 async def test_audio_sent_after_the_reply_is_not_heard_even_after_an_immediate_resume(
-    stage: Stage, stop: str, go_on: str
+    clients: StackClients, stop: str, go_on: str
 ) -> None:
     for _ in range(ROUNDS):
-        async with hall(stage) as people:
+        async with hall(clients) as people:
             await people.burst(range(6))
             asking = asyncio.create_task(people.speaker.ask(stop))
             await people.burst(range(6, 9))
@@ -115,9 +115,9 @@ def resumed(message: Message) -> bool:
 
 @every_silence
 async def test_all_is_silent_one_deadline_after_the_reply(
-    stage: Stage, stop: str, go_on: str
+    clients: StackClients, stop: str, go_on: str
 ) -> None:
-    async with hall(stage) as people:
+    async with hall(clients) as people:
         await people.burst(range(10))
         await people.speaker.ask(stop)
         loop = asyncio.get_running_loop()
@@ -135,8 +135,10 @@ async def test_all_is_silent_one_deadline_after_the_reply(
                 assert (await listener.expect("audio"))["seq"] >= 14
 
 
-async def test_members_receive_the_new_state_and_the_speaker_the_reply(stage: Stage) -> None:
-    async with hall(stage) as people:
+async def test_members_receive_the_new_state_and_the_speaker_the_reply(
+    clients: StackClients,
+) -> None:
+    async with hall(clients) as people:
         told = []
         for action, fields in (
             ("pauseBroadcast", {}),
@@ -158,8 +160,8 @@ async def test_members_receive_the_new_state_and_the_speaker_the_reply(stage: St
         assert last["volume"] == 0.25
 
 
-async def test_concurrent_controls_all_take_effect(stage: Stage) -> None:
-    async with hall(stage) as people:
+async def test_concurrent_controls_all_take_effect(clients: StackClients) -> None:
+    async with hall(clients) as people:
         controls = [
             ("pauseBroadcast", {}),
             ("muteBroadcast", {}),
@@ -178,12 +180,12 @@ async def test_concurrent_controls_all_take_effect(stage: Stage) -> None:
         assert joined["broadcastState"]["lastStateChange"] > newest["lastStateChange"]
 
 
-async def test_refused_controls_change_nothing(stage: Stage) -> None:
-    async with hall(stage) as people, stage.connection() as nobody:
+async def test_refused_controls_change_nothing(clients: StackClients) -> None:
+    async with hall(clients) as people, clients.connection() as nobody:
         for action, fields in (("pauseBroadcast", {}), ("setVolume", {"volume": 0.5})):
             for member in (people.interpreter, *people.listeners):
                 assert_error(await member.ask(action, **fields), "FORBIDDEN", action)
-                await still_works(member)
+                await assert_alive(member)
             assert_error(await nobody.ask(action, **fields), "NOT_IN_SESSION", action)
         for volume in (-0.1, 1.01):
             refused = await people.speaker.ask("setVolume", volume=volume)

@@ -17,8 +17,13 @@ from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.protocol.interpretation_messages import InterpreterLease
 from shared.protocol.messages import SessionCreated
-from tests.e2e.support.flows import Ears, Happenings, background, counting
 from tests.e2e.support.operator import Operator
+from tests.e2e.support.recording import (
+    EventLog,
+    RecordingListener,
+    background_tasks,
+    numbered_speech,
+)
 from tests.e2e.support.stacks import launch_quiet
 
 LIFETIME_SECONDS = 5
@@ -43,35 +48,35 @@ class Source:
     """A speaker or interpreter, and the events that it records."""
 
     endpoints: Endpoints
-    happenings: Happenings = field(default_factory=Happenings)
-    opened: Happenings = field(default_factory=Happenings)
+    log: EventLog = field(default_factory=EventLog)
+    opened: EventLog = field(default_factory=EventLog)
 
-    def noted(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         if isinstance(notice, RolledOver):
-            self.happenings.add(("rolled over", notice.reply.resumed))
+            self.log.add(("rolled over", notice.reply.resumed))
         if isinstance(notice, Notification) and isinstance(notice.message, InterpreterLease):
-            self.happenings.add(notice.message.reason)
-        self.happenings.add(type(notice))
+            self.log.add(notice.message.reason)
+        self.log.add(type(notice))
 
     def access(self, user: str, group: str) -> Connector:
         return Connector(
             self.endpoints.websocket_url, None, self.endpoints.token_url, user, (group,)
         )
 
-    async def speak(self, audience: list[Ears]) -> None:
+    async def speak(self, audience: list[RecordingListener]) -> None:
         async def created(session: SessionCreated) -> None:
             self.opened.add(session.session_id)
-            for ears in audience:
-                await ears.happenings.until("joined")
+            for listener in audience:
+                await listener.log.wait_for("joined")
 
         async with self.access("alice", "speakers").connect() as connection:
             await speak(
                 connection,
                 "en",
-                counting,
+                numbered_speech,
                 audio_format=FORMAT,
                 on_created=created,
-                on_notice=self.noted,
+                on_notice=self.on_notice,
             )
 
     async def interpret(self, session_id: str, language: str, *, standby: bool = False) -> None:
@@ -80,17 +85,20 @@ class Source:
                 connection,
                 session_id,
                 language,
-                counting,
+                numbered_speech,
                 start=Start.FLOOR,
                 standby=standby,
-                hooks=Hooks(on_notice=self.noted),
+                hooks=Hooks(on_notice=self.on_notice),
             )
 
 
 async def test_rollovers_lose_no_chunk_and_keep_the_counts(endpoints: Endpoints) -> None:
     url, operator = endpoints.websocket_url, Operator(endpoints)
-    floor = [Ears(url, "en", playout_delay_ms=DELAY_MS), Ears(url, "es", playout_delay_ms=DELAY_MS)]
-    french = Ears(url, "fr", playout_delay_ms=DELAY_MS)
+    floor = [
+        RecordingListener(url, "en", playout_delay_ms=DELAY_MS),
+        RecordingListener(url, "es", playout_delay_ms=DELAY_MS),
+    ]
+    french = RecordingListener(url, "fr", playout_delay_ms=DELAY_MS)
     audience = [*floor, french]
     speaker, interpreter = Source(endpoints), Source(endpoints)
     counts: list[tuple[int, dict[str, int]]] = []
@@ -102,26 +110,26 @@ async def test_rollovers_lose_no_chunk_and_keep_the_counts(endpoints: Endpoints)
             counts.append((int(row["listenerCount"]), languages))
             await asyncio.sleep(0.05)
 
-    async with background() as start:
+    async with background_tasks() as start:
         start(speaker.speak(audience))
         session_id = str(await speaker.opened.first())
-        for ears in audience:
-            start(ears.listen(session_id))
-        for ears in audience:
-            await ears.happenings.until("joined")
+        for listener in audience:
+            start(listener.listen(session_id))
+        for listener in audience:
+            await listener.log.wait_for("joined")
         start(count(session_id))
         start(interpreter.interpret(session_id, "fr"))
-        for happenings in (
-            speaker.happenings,
-            interpreter.happenings,
-            *(ears.happenings for ears in audience),
+        for log in (
+            speaker.log,
+            interpreter.log,
+            *(listener.log for listener in audience),
         ):
-            await happenings.until(ROLLED_OVER)
-        await asyncio.gather(*(ears.hears_more(LAST_CHUNKS) for ears in audience))
+            await log.wait_for(ROLLED_OVER)
+        await asyncio.gather(*(listener.wait_for_chunks(LAST_CHUNKS) for listener in audience))
         row = await operator.session(session_id)
 
-    for ears in floor:
-        assert ears.heard == list(range(1, len(ears.heard) + 1)), "each once, in order"
+    for listener in floor:
+        assert listener.heard == list(range(1, len(listener.heard) + 1)), "each once, in order"
     # Before the interpreter joined, the floor was heard, which counts from 1 too.
     began = max(index for index, number in enumerate(french.heard) if number == 1)
     interpreted = french.heard[began:]
@@ -130,36 +138,34 @@ async def test_rollovers_lose_no_chunk_and_keep_the_counts(endpoints: Endpoints)
     assert all(count == (3, {"en": 1, "es": 1, "fr": 1}) for count in counts)
     assert row["speakerEpoch"] >= 2
     assert row["channels"]["fr"]["epoch"] >= 2
-    for ears in audience:
-        assert ears.news() == [], "no notice that the speaker is away"
+    for listener in audience:
+        assert listener.away_notices() == [], "no notice that the speaker is away"
     for source in (speaker, interpreter):
-        assert not {Disconnected, Reconnected} & set(source.happenings.all), (
-            "no connection was lost"
-        )
-        assert ("rolled over", False) not in source.happenings.all
+        assert not {Disconnected, Reconnected} & set(source.log.events), "no connection was lost"
+        assert ("rolled over", False) not in source.log.events
 
 
 async def test_a_standby_keeps_its_place_over_rollovers_and_is_promoted(
     endpoints: Endpoints,
 ) -> None:
-    operator, french = Operator(endpoints), Ears(endpoints.websocket_url, "fr")
+    operator, french = Operator(endpoints), RecordingListener(endpoints.websocket_url, "fr")
     speaker, first, second = Source(endpoints), Source(endpoints), Source(endpoints)
 
-    async with background() as start:
+    async with background_tasks() as start:
         start(speaker.speak([french]))
         session_id = str(await speaker.opened.first())
         start(french.listen(session_id))
-        await french.happenings.until("joined")
+        await french.log.wait_for("joined")
         leaving = asyncio.create_task(first.interpret(session_id, "fr"))
-        await french.happenings.until("human")
+        await french.log.wait_for("human")
         start(second.interpret(session_id, "fr", standby=True))
         for source in (first, second):
-            await source.happenings.until(ROLLED_OVER)
-        assert "promoted" not in second.happenings.all, "a rollover is no handover"
+            await source.log.wait_for(ROLLED_OVER)
+        assert "promoted" not in second.log.events, "a rollover is no handover"
         row = await operator.session(session_id)
         assert len(row["channels"]["fr"]["standbys"]) >= 1
         leaving.cancel()
-        await second.happenings.until("promoted")
-        await french.hears_more()
-    assert ("rolled over", False) not in [*first.happenings.all, *second.happenings.all]
-    assert Disconnected not in [*first.happenings.all, *second.happenings.all]
+        await second.log.wait_for("promoted")
+        await french.wait_for_chunks()
+    assert ("rolled over", False) not in [*first.log.events, *second.log.events]
+    assert Disconnected not in [*first.log.events, *second.log.events]

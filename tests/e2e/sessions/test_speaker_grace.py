@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from local.endpoints import Endpoints
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.grant_scenarios import timer
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stage import Stage
 from tests.helpers.wire import Message, Wire
 
 
 @pytest.fixture
-def short_grace(short_limited: Endpoints) -> Stage:
+def short_grace(short_limited: Endpoints) -> StackClients:
     """People with their tokens, on a stack with a short grace period."""
-    return Stage(short_limited)
+    return StackClients(short_limited)
 
 
 async def come_back(speaker: Wire, session_id: str) -> Message:
@@ -23,8 +23,10 @@ async def come_back(speaker: Wire, session_id: str) -> Message:
     )
 
 
-async def test_a_dropped_speaker_resumes_the_session(stage: Stage, endpoints: Endpoints) -> None:
-    async with stage.session() as (speaker, session_id), stage.listener(session_id) as listener:
+async def test_a_dropped_speaker_resumes_the_session(
+    clients: StackClients, endpoints: Endpoints
+) -> None:
+    async with clients.session() as (speaker, session_id), clients.listener(session_id) as listener:
         await speaker.send_audio(0)
         assert (await listener.expect("audio"))["epoch"] == 1
         speaker.socket.transport.abort()
@@ -34,7 +36,7 @@ async def test_a_dropped_speaker_resumes_the_session(stage: Stage, endpoints: En
             "sessionId": session_id,
             "graceSeconds": 60,
         }
-        async with stage.connection("alice", "speakers") as returned:
+        async with clients.connection("alice", "speakers") as returned:
             reply = await come_back(returned, session_id)
             assert (reply["type"], reply["epoch"]) == ("sessionJoined", 2)
             assert (await listener.expect("speakerReconnected"))["epoch"] == 2
@@ -46,14 +48,14 @@ async def test_a_dropped_speaker_resumes_the_session(stage: Stage, endpoints: En
             await listener.expect("speakerDisconnected")
             rung = await Operator(endpoints).invoke("timeout", timer(session_id, epoch=1))
             assert rung == {"batchItemFailures": []}
-            async with stage.connection("alice", "speakers") as again:
+            async with clients.connection("alice", "speakers") as again:
                 assert (await come_back(again, session_id))["epoch"] == 3
                 ended = await again.ask("endSession")
                 assert ended["reason"] == "ended"
                 assert (await listener.expect("sessionEnded"))["reason"] == "ended"
 
 
-async def test_the_session_ends_when_the_grace_period_expires(short_grace: Stage) -> None:
+async def test_the_session_ends_when_the_grace_period_expires(short_grace: StackClients) -> None:
     async with (
         short_grace.session() as (speaker, session_id),
         short_grace.listener(session_id) as listener,

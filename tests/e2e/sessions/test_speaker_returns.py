@@ -13,9 +13,15 @@ from client.flows.listener import Hooks
 from client.flows.speaker import speak
 from client.protocol.events import Disconnected, Notification, Reconnected
 from shared.protocol.messages import SessionCreated, SpeakerDisconnected, SpeakerReconnected
-from tests.e2e.support.envelopes import still_works
-from tests.e2e.support.flows import AWAY_AND_BACK, Ears, Happenings, background, counting
-from tests.e2e.support.stage import Stage, joined
+from tests.e2e.support.assertions import assert_alive
+from tests.e2e.support.clients import StackClients, joined
+from tests.e2e.support.recording import (
+    AWAY_AND_BACK,
+    EventLog,
+    RecordingListener,
+    background_tasks,
+    numbered_speech,
+)
 from tests.helpers.tcp_proxy import tcp_proxy
 
 
@@ -25,22 +31,22 @@ class Voice:
     statuses of its audience come as Notification.
     """
 
-    stage: Stage
-    notices: Happenings = field(default_factory=Happenings)
-    opened: Happenings = field(default_factory=Happenings)
+    clients: StackClients
+    notices: EventLog = field(default_factory=EventLog)
+    opened: EventLog = field(default_factory=EventLog)
 
-    async def speak(self, url: str, audience: list[Ears]) -> None:
+    async def speak(self, url: str, audience: list[RecordingListener]) -> None:
         async def created(session: SessionCreated) -> None:
             self.opened.add(session.session_id)
-            for ears in audience:
-                await ears.happenings.until("joined")
+            for listener in audience:
+                await listener.log.wait_for("joined")
 
-        access = Connector(url, None, self.stage.endpoints.token_url, "alice", ("speakers",))
+        access = Connector(url, None, self.clients.endpoints.token_url, "alice", ("speakers",))
         async with access.connect() as connection:
             await speak(
                 connection,
                 "en",
-                counting,
+                numbered_speech,
                 on_created=created,
                 on_notice=lambda notice: self.notices.add(type(notice)),
             )
@@ -49,90 +55,90 @@ class Voice:
         return str(await self.opened.first())
 
 
-async def test_listeners_hear_a_speaker_who_reconnects(stage: Stage) -> None:
-    url = stage.endpoints.websocket_url
-    voice, audience = Voice(stage), [Ears(url, "en"), Ears(url, "es")]
-    async with tcp_proxy(url) as (address, proxy), background() as start:
+async def test_listeners_hear_a_speaker_who_reconnects(clients: StackClients) -> None:
+    url = clients.endpoints.websocket_url
+    voice, audience = Voice(clients), [RecordingListener(url, "en"), RecordingListener(url, "es")]
+    async with tcp_proxy(url) as (address, proxy), background_tasks() as start:
         start(voice.speak(address, audience))
         session_id = await voice.session_id()
-        for ears in audience:
-            start(ears.listen(session_id))
-        for ears in audience:
-            await ears.hears_more()
+        for listener in audience:
+            start(listener.listen(session_id))
+        for listener in audience:
+            await listener.wait_for_chunks()
         proxy.cut()
-        await voice.notices.until(Disconnected)
-        for ears in audience:
-            await ears.happenings.until(SpeakerDisconnected)
+        await voice.notices.wait_for(Disconnected)
+        for listener in audience:
+            await listener.log.wait_for(SpeakerDisconnected)
         proxy.restore()
-        await voice.notices.until(Reconnected)
-        for ears in audience:
-            await ears.hears_more()
-            await ears.happenings.until(SpeakerReconnected)
+        await voice.notices.wait_for(Reconnected)
+        for listener in audience:
+            await listener.wait_for_chunks()
+            await listener.log.wait_for(SpeakerReconnected)
 
     assert proxy.accepted == 2
-    assert voice.notices.but_for(Notification) == [Disconnected, Reconnected]
-    for ears in audience:
-        assert ears.news() == AWAY_AND_BACK
-        assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
+    assert voice.notices.without(Notification) == [Disconnected, Reconnected]
+    for listener in audience:
+        assert listener.away_notices() == AWAY_AND_BACK
+        assert listener.heard == sorted(set(listener.heard)), "in order, none twice"
 
 
-async def test_a_displaced_speaker_does_not_retake_the_floor(stage: Stage) -> None:
-    url = stage.endpoints.websocket_url
-    voice, ears = Voice(stage), Ears(url, "en")
+async def test_a_displaced_speaker_does_not_retake_the_floor(clients: StackClients) -> None:
+    url = clients.endpoints.websocket_url
+    voice, listener = Voice(clients), RecordingListener(url, "en")
 
     async def displaced() -> None:
         # The refusal of a chunk and the end of the connection may come in either order.
         with pytest.raises((DisplacedError, RequestRefusedError)):
-            await voice.speak(url, [ears])
+            await voice.speak(url, [listener])
         voice.notices.add("displaced")
 
-    async with background() as start, stage.connection("alice", "speakers") as elsewhere:
+    async with background_tasks() as start, clients.connection("alice", "speakers") as elsewhere:
         start(displaced())
         session_id = await voice.session_id()
-        start(ears.listen(session_id))
-        await ears.hears_more()
+        start(listener.listen(session_id))
+        await listener.wait_for_chunks()
         await joined(elsewhere, session_id, "en", role="speaker")
-        await voice.notices.until("displaced")
-        await still_works(elsewhere)
+        await voice.notices.wait_for("displaced")
+        await assert_alive(elsewhere)
 
-    assert voice.notices.but_for(Notification) == ["displaced"]
+    assert voice.notices.without(Notification) == ["displaced"]
 
 
-async def test_listeners_hear_an_interpreter_who_reconnects(stage: Stage) -> None:
-    url = stage.endpoints.websocket_url
-    interpreter, ears = Happenings(), Ears(url, "es")
+async def test_listeners_hear_an_interpreter_who_reconnects(clients: StackClients) -> None:
+    url = clients.endpoints.websocket_url
+    interpreter, listener = EventLog(), RecordingListener(url, "es")
 
     async def interpreting(address: str, session_id: str) -> None:
-        access = Connector(address, None, stage.endpoints.token_url, "ines", ("interpreters",))
+        access = Connector(address, None, clients.endpoints.token_url, "ines", ("interpreters",))
         async with access.connect() as connection:
             await interpret(
                 connection,
                 session_id,
                 "es",
-                counting,
+                numbered_speech,
                 start=Start.NOW,
                 hooks=Hooks(on_notice=lambda notice: interpreter.add(type(notice))),
             )
 
     async with (
-        stage.session(audioFormat={"chunkMs": 200}) as (_, session_id),
+        clients.session(audioFormat={"chunkMs": 200}) as (_, session_id),
         tcp_proxy(url) as (address, proxy),
-        background() as begin,
+        background_tasks() as begin,
     ):
-        begin(ears.listen(session_id))
-        await ears.happenings.until("joined")
+        begin(listener.listen(session_id))
+        await listener.log.wait_for("joined")
         begin(interpreting(address, session_id))
-        await ears.hears_more()
+        await listener.wait_for_chunks()
         proxy.cut()
-        await ears.happenings.until("floor")
+        await listener.log.wait_for("floor")
         proxy.restore()
-        await interpreter.until(Reconnected)
-        await ears.hears_more()
+        await interpreter.wait_for(Reconnected)
+        await listener.wait_for_chunks()
 
-    assert [kind for kind in interpreter.all if kind in {Disconnected, Reconnected}] == [
+    assert [kind for kind in interpreter.events if kind in {Disconnected, Reconnected}] == [
         Disconnected,
         Reconnected,
     ]
-    sources = [item for item in ears.happenings.all if isinstance(item, str) and item != "joined"]
+    sources = [item for item in listener.log.events if isinstance(item, str) and item != "joined"]
     assert sources == ["human", "floor", "human"]
-    assert ears.heard == sorted(set(ears.heard)), "in order, none twice"
+    assert listener.heard == sorted(set(listener.heard)), "in order, none twice"

@@ -29,10 +29,15 @@ from client.tokens.file import TokenFile
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import SessionCreated
-from tests.e2e.support.flows import Ears, Happenings, background, counting
+from tests.e2e.support.clients import StackClients, joined
 from tests.e2e.support.operator import Operator
+from tests.e2e.support.recording import (
+    EventLog,
+    RecordingListener,
+    background_tasks,
+    numbered_speech,
+)
 from tests.e2e.support.stacks import launch_quiet
-from tests.e2e.support.stage import Stage, joined
 
 # Clients renew after 6 s, tokens expire after 9 s, rights end after 14 s: 8 s to renew.
 LIFE_SECONDS = 9
@@ -68,26 +73,26 @@ def endpoints() -> Iterator[Endpoints]:
 class Participant:
     """A client with a token, and the events that it records."""
 
-    happenings: Happenings = field(default_factory=Happenings)
-    opened: Happenings = field(default_factory=Happenings)
+    log: EventLog = field(default_factory=EventLog)
+    opened: EventLog = field(default_factory=EventLog)
 
-    def noted(self, notice: Notice) -> None:
-        self.happenings.add(type(notice))
+    def on_notice(self, notice: Notice) -> None:
+        self.log.add(type(notice))
 
-    async def speak(self, access: Connector, audience: list[Ears]) -> None:
+    async def speak(self, access: Connector, audience: list[RecordingListener]) -> None:
         async def created(session: SessionCreated) -> None:
             self.opened.add(session.session_id)
-            for ears in audience:
-                await ears.happenings.until("joined")
+            for listener in audience:
+                await listener.log.wait_for("joined")
 
         async with access.connect() as connection:
             await speak(
                 connection,
                 "en",
-                counting,
+                numbered_speech,
                 audio_format=FORMAT,
                 on_created=created,
-                on_notice=self.noted,
+                on_notice=self.on_notice,
             )
 
     async def interpret(self, access: Connector, session_id: str) -> None:
@@ -96,20 +101,20 @@ class Participant:
                 connection,
                 session_id,
                 "fr",
-                counting,
+                numbered_speech,
                 start=Start.FLOOR,
-                hooks=Hooks(on_notice=self.noted),
+                hooks=Hooks(on_notice=self.on_notice),
             )
 
 
-async def listening(ears: Ears, access: Connector, session_id: str) -> None:
-    hooks = Hooks(lambda reply: ears.happenings.add("joined"), on_notice=ears.noted)
+async def listening(listener: RecordingListener, access: Connector, session_id: str) -> None:
+    hooks = Hooks(lambda reply: listener.log.add("joined"), on_notice=listener.on_notice)
     async with access.connect() as connection:
         await listen(
             connection,
             session_id,
-            ears.language,
-            open_sink=lambda _: ears,
+            listener.language,
+            open_sink=lambda _: listener,
             playout_delay_ms=DELAY_MS,
             hooks=hooks,
         )
@@ -149,41 +154,43 @@ async def test_a_session_continues_over_three_token_renewals(
     speaking = Connector(url, None, token_url, "alice", ("speakers",))
     interpreting = Connector(url, None, None, None, token_file=tmp_path / "tokens.json")
     with_token = Connector(url, None, None, None, token_command=command)
-    english, french = Ears(url, "en"), Ears(url, "fr")
+    english, french = RecordingListener(url, "en"), RecordingListener(url, "fr")
     speaker, interpreter, operator = Participant(), Participant(), Operator(endpoints)
 
-    async with background() as start:
+    async with background_tasks() as start:
         start(speaker.speak(speaking, [english, french]))
         session_id = str(await speaker.opened.first())
         start(listening(english, with_token, session_id))
         start(listening(french, Connector(url, None, None, None), session_id))
-        for ears in (english, french):
-            await ears.happenings.until("joined")
+        for listener in (english, french):
+            await listener.log.wait_for("joined")
         start(interpreter.interpret(interpreting, session_id))
         await renewals(operator, session_id, {"speaker#", "interpreter#fr", "listener#en"})
-        for happenings in (speaker.happenings, interpreter.happenings):
-            await happenings.until(RolledOver)
-        await english.happenings.until(("rolled over", True))
-        await asyncio.gather(*(ears.hears_more(LAST_CHUNKS) for ears in (english, french)))
+        for log in (speaker.log, interpreter.log):
+            await log.wait_for(RolledOver)
+        await english.log.wait_for(("rolled over", True))
+        await asyncio.gather(
+            *(listener.wait_for_chunks(LAST_CHUNKS) for listener in (english, french))
+        )
 
     assert english.heard == list(range(1, len(english.heard) + 1)), "each once, in order"
     began = max(index for index, number in enumerate(french.heard) if number == 1)
     interpreted = french.heard[began:]
     assert interpreted == list(range(1, len(interpreted) + 1)), "each once, in order"
     assert len(english.heard) * FORMAT.chunk_ms > (LIFE_SECONDS + TOLERANCE_SECONDS) * 1000
-    assert english.news() == french.news() == []
+    assert english.away_notices() == french.away_notices() == []
     for person in (speaker, interpreter):
-        assert not {Disconnected, Reconnected} & set(person.happenings.all)
+        assert not {Disconnected, Reconnected} & set(person.log.events)
 
 
 async def test_an_expired_token_ends_the_role(endpoints: Endpoints) -> None:
-    stage = Stage(endpoints)
+    clients = StackClients(endpoints)
     async with (
-        stage.session() as (other, session_id),
-        stage.listener(session_id) as listener,
-        stage.connection("ines", "interpreters") as interpreter,
-        stage.connection("olga", "operators") as operator,
-        stage.connection("alice", "speakers") as speaker,
+        clients.session() as (other, session_id),
+        clients.listener(session_id) as listener,
+        clients.connection("ines", "interpreters") as interpreter,
+        clients.connection("olga", "operators") as operator,
+        clients.connection("alice", "speakers") as speaker,
     ):
         mine = (await speaker.ask("createSession", sourceLanguage="en"))["sessionId"]
         await joined(interpreter, session_id, "es", role="interpreter")
@@ -194,7 +201,7 @@ async def test_an_expired_token_ends_the_role(endpoints: Endpoints) -> None:
             await asyncio.sleep(0.5)
         assert beat["code"] == "TOKEN_EXPIRED"
 
-        token = await asyncio.to_thread(stage.token, "alice", "speakers")
+        token = await asyncio.to_thread(clients.token, "alice", "speakers")
         assert (await other.ask("authenticate", token=token))["type"] == "authenticated"
         changed = None
         while changed is None:
@@ -213,7 +220,7 @@ async def test_an_expired_token_ends_the_role(endpoints: Endpoints) -> None:
         assert {refusal["code"] for refusal in refusals} == {"TOKEN_EXPIRED"}
         await speaker.send_audio(0)
         assert (await speaker.expect("error"))["code"] == "TOKEN_EXPIRED"
-        token = await asyncio.to_thread(stage.token, "alice", "speakers")
+        token = await asyncio.to_thread(clients.token, "alice", "speakers")
         assert (await speaker.ask("authenticate", token=token))["type"] == "authenticated"
         reply = await speaker.ask("pauseBroadcast")
         assert (reply["type"], reply["sessionId"]) == ("broadcastStateChanged", mine)

@@ -47,17 +47,17 @@ async def _flood(stranger: Wire, action: str, **fields: Any) -> None:
 
 
 async def audio_flood_is_closed(stack: RunningStack) -> None:
-    async with stack.stage.connection() as stranger:
+    async with stack.clients.connection() as stranger:
         await _flood(stranger, "sendAudio", seq=1, timestamp=1, audio="A" * 200)
 
 
 async def status_flood_is_closed(stack: RunningStack) -> None:
-    async with stack.stage.connection() as stranger:
+    async with stack.clients.connection() as stranger:
         await _flood(stranger, "getSessionStatus")
 
 
 async def announcement_flood_is_closed(stack: RunningStack) -> None:
-    async with stack.stage.connection() as stranger:
+    async with stack.clients.connection() as stranger:
         await _flood(stranger, "announce", scope="all", message="Hi")
 
 
@@ -79,7 +79,7 @@ async def abusive_address_is_slowed(stack: RunningStack) -> None:
     try:
 
         async def waits() -> bool:
-            async with stack.stage.connection():
+            async with stack.clients.connection():
                 return await stack.operator.connection(_WAITING) != before
 
         await eventually(waits)

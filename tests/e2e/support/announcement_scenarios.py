@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.support.audio_scenarios import several_listeners
+from tests.e2e.support.clients import joined
 from tests.e2e.support.grant_scenarios import (
     BATCH_GET,
     DELETE,
@@ -24,7 +25,6 @@ from tests.e2e.support.grant_scenarios import (
     ghost_is_removed,
 )
 from tests.e2e.support.operator import Row
-from tests.e2e.support.stage import joined
 from tests.e2e.support.status_scenarios import first_listener_told, status
 from tests.helpers.wire import Message, Wire
 
@@ -48,7 +48,7 @@ async def cleared(connection: Wire, scope: str = "session") -> Message:
 @asynccontextmanager
 async def announcer(stack: RunningStack) -> AsyncIterator[Wire]:
     """An operator, who clears the announcement to everyone at the end."""
-    async with stack.stage.connection("olga", "operators") as operator:
+    async with stack.clients.connection("olga", "operators") as operator:
         try:
             yield operator
         finally:
@@ -57,21 +57,21 @@ async def announcer(stack: RunningStack) -> AsyncIterator[Wire]:
 
 async def session_is_told(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         made = await announced(speaker)
         assert (await listener.expect("announcement"))["announcementId"] == made
 
 
 async def everybody_is_told(stack: RunningStack) -> None:
-    async with announcer(stack) as operator, stack.stage.connection() as reader:
+    async with announcer(stack) as operator, stack.clients.connection() as reader:
         made = await announced(operator, "all")
         assert (await reader.expect("announcement"))["announcementId"] == made
 
 
 async def many_are_told(stack: RunningStack) -> None:
-    async with AsyncExitStack() as opened, stack.stage.session() as (speaker, session_id):
+    async with AsyncExitStack() as opened, stack.clients.session() as (speaker, session_id):
         listeners = await several_listeners(opened, stack, session_id)
         await announced(speaker)
         for listener in listeners:
@@ -80,8 +80,8 @@ async def many_are_told(stack: RunningStack) -> None:
 
 async def clearing_is_told(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         made = await announced(speaker)
         await cleared(speaker)
@@ -89,16 +89,16 @@ async def clearing_is_told(stack: RunningStack) -> None:
 
 
 async def active_is_asked_for(stack: RunningStack) -> None:
-    async with stack.stage.session() as (speaker, _):
+    async with stack.clients.session() as (speaker, _):
         made = await announced(speaker)
         assert (await speaker.ask("getActiveAnnouncement")).get("announcementId") == made
 
 
 async def replay_precedes_the_reply(stack: RunningStack) -> None:
     """A replay after the reply may come from the queue."""
-    async with stack.stage.session() as (speaker, session_id):
+    async with stack.clients.session() as (speaker, session_id):
         made = await announced(speaker)
-        async with stack.stage.connection() as reader:
+        async with stack.clients.connection() as reader:
             join = {"action": "joinSession", "sessionId": session_id, "targetLanguage": "es"}
             await reader.send(join)
             first = await reader.expect(lambda _: True)
@@ -106,9 +106,9 @@ async def replay_precedes_the_reply(stack: RunningStack) -> None:
 
 
 async def replays_are_counted(stack: RunningStack) -> None:
-    async with stack.stage.session() as (speaker, session_id):
+    async with stack.clients.session() as (speaker, session_id):
         await announced(speaker)
-        async with stack.stage.listener(session_id):
+        async with stack.clients.listener(session_id):
             active = await speaker.ask("getActiveAnnouncement")
             assert active["coverage"]["delivered"] >= 1
 
@@ -116,10 +116,10 @@ async def replays_are_counted(stack: RunningStack) -> None:
 async def who_sat_down_unseen_is_told_later(stack: RunningStack) -> None:
     """Simulate an index that lagged behind the join, and a join without a replay."""
     operator = stack.operator
-    async with stack.stage.session() as (speaker, session_id):
-        before = await operator.known()
-        async with stack.stage.connection() as reader:
-            (connection_id,) = await operator.known() - before
+    async with stack.clients.session() as (speaker, session_id):
+        before = await operator.connection_ids()
+        async with stack.clients.connection() as reader:
+            (connection_id,) = await operator.connection_ids() - before
             made = await announced(speaker)
             row = await operator.connection(connection_id)
             seat = {"sessionId": session_id, "seat": "listener#es", "seatedAt": row["connectedAt"]}
@@ -129,21 +129,21 @@ async def who_sat_down_unseen_is_told_later(stack: RunningStack) -> None:
 
 async def announcement_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
-        ghost = await stack.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await announced(speaker)
         await ghost_is_removed(stack, session_id, ghost)
 
 
 async def ghost_in_an_announcement_is_told(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
         await first_listener_told(stack, session_id)
-        await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.add_ghost(session_id, "listener#es")
         await announced(speaker)
         # The ghost was never counted in, but is counted out.
         await speaker.expect(status("listenerCountChange", 0))
@@ -151,10 +151,10 @@ async def ghost_in_an_announcement_is_told(stack: RunningStack) -> None:
 
 async def who_asks_is_not_silent(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
-        await stack.operator.silent(session_id, "listener#es")
+        await stack.operator.make_idle(session_id, "listener#es")
         members = await stack.operator.members(session_id)
         (reader,) = (row["connectionId"] for row in members if row["seat"] == "listener#es")
         answer = await stack.operator.invoke("announcements", _asking(reader))
@@ -180,9 +180,9 @@ def _asking(connection_id: str) -> Row:
 
 async def replay_comes_later(stack: RunningStack) -> None:
     """The queue message that the control function sends if a replay fails."""
-    async with stack.stage.session() as (speaker, session_id):
+    async with stack.clients.session() as (speaker, session_id):
         made = await announced(speaker)
-        async with stack.stage.connection() as reader:
+        async with stack.clients.connection() as reader:
             await joined(reader, session_id, "es")
             assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
             members = await stack.operator.members(session_id)

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from infrastructure.catalogue.function_spec import Resource
+from tests.e2e.support.clients import CHUNKS_FOR_BURSTS
 from tests.e2e.support.grant_scenarios import (
     DELETE,
     GET,
@@ -19,21 +20,20 @@ from tests.e2e.support.grant_scenarios import (
     audio_request,
     ghost_is_removed,
 )
-from tests.e2e.support.stage import CHUNKS_FOR_BURSTS
 from tests.helpers.wire import Wire
 
 
 async def audio_arrives(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         await speaker.send_audio(1)
         assert (await listener.expect("audio"))["seq"] == 1
 
 
 async def audio_arrives_at_many(stack: RunningStack) -> None:
-    session = stack.stage.session(audioFormat=CHUNKS_FOR_BURSTS)
+    session = stack.clients.session(audioFormat=CHUNKS_FOR_BURSTS)
     async with AsyncExitStack() as opened, session as (speaker, session_id):
         listeners = await several_listeners(opened, stack, session_id)
         speaking = asyncio.ensure_future(_speak(speaker))
@@ -46,25 +46,25 @@ async def audio_arrives_at_many(stack: RunningStack) -> None:
 
 async def audio_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
-        ghost = await stack.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await speaker.send_audio(1)
         await ghost_is_removed(stack, session_id, ghost)
 
 
 async def invoked_audio_arrives(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         await stack.operator.invoke("broadcast", audio_request(session_id))
         assert (await listener.expect("audio"))["seq"] == 9
 
 
 async def invoked_audio_arrives_at_many(stack: RunningStack) -> None:
-    async with AsyncExitStack() as opened, stack.stage.session() as (_, session_id):
+    async with AsyncExitStack() as opened, stack.clients.session() as (_, session_id):
         listeners = await several_listeners(opened, stack, session_id)
         await stack.operator.invoke("broadcast", audio_request(session_id))
         for listener in listeners:
@@ -73,10 +73,10 @@ async def invoked_audio_arrives_at_many(stack: RunningStack) -> None:
 
 async def invoked_audio_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id),
     ):
-        ghost = await stack.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await stack.operator.invoke("broadcast", audio_request(session_id))
         await ghost_is_removed(stack, session_id, ghost)
 
@@ -85,7 +85,7 @@ async def several_listeners(
     opened: AsyncExitStack, stack: RunningStack, session_id: str
 ) -> list[Wire]:
     return [
-        await opened.enter_async_context(stack.stage.listener(session_id))
+        await opened.enter_async_context(stack.clients.listener(session_id))
         for _ in range(SHARD_SIZE + 1)
     ]
 

@@ -1,4 +1,4 @@
-"""A crowd of simulated listeners, and the events that may befall each of them.
+"""A crowd of simulated listeners, and what each of them may do.
 
 A listener is a few hundred bytes of state over a bare socket: hundreds of full clients would
 use up the machine's CPU themselves.
@@ -25,7 +25,7 @@ PATIENCE_SECONDS = 30
 AT_ONCE = 24
 
 
-class Line(FrameClient):
+class CrowdConnection(FrameClient):
     """One connection with sequential or concurrent requests. It ignores pushes."""
 
     def __init__(self, url: str) -> None:
@@ -71,7 +71,7 @@ class Guest:
     `language` is what was last confirmed; None: not open, or in no session.
     """
 
-    line: Line
+    connection: CrowdConnection
     language: str | None = None
     token: str = ""
 
@@ -91,7 +91,7 @@ class Crowd:
         self._url = url
         self._session_id = session_id
         self._operator = operator
-        self._chance = random.Random(seed)
+        self._random = random.Random(seed)
         self._slots = asyncio.Semaphore(AT_ONCE)
         #: Listeners by language who stay in the counters because no row is left to count them out.
         self.left_behind: Counter[str] = Counter()
@@ -99,22 +99,22 @@ class Crowd:
         self.silent: set[str] = set()
         #: Rows that the lost $disconnect events should have removed, by connection id.
         self._kept_rows: dict[str, Row] = {}
-        self._lines: list[Line] = []
+        self._connections: list[CrowdConnection] = []
 
-    async def everyone(self, doings: Iterable[Awaitable[object]]) -> None:
+    async def run_all(self, actions: Iterable[Awaitable[object]]) -> None:
         """Run everything in random order, a few at a time. The first failure cancels the rest."""
 
-        async def one(doing: Awaitable[object]) -> None:
+        async def one(action: Awaitable[object]) -> None:
             async with self._slots:
-                await doing
+                await action
 
-        shuffled = list(doings)
-        self._chance.shuffle(shuffled)
+        shuffled = list(actions)
+        self._random.shuffle(shuffled)
         async with asyncio.TaskGroup() as group:
-            for doing in shuffled:
-                group.create_task(one(doing))
+            for action in shuffled:
+                group.create_task(one(action))
 
-    def truth(self) -> dict[str, int]:
+    def listeners_by_language(self) -> dict[str, int]:
         """The number of open and joined listeners, by language."""
         return dict(Counter(guest.language for guest in self.guests if guest.language is not None))
 
@@ -122,58 +122,58 @@ class Crowd:
         """The connections of open and joined listeners."""
         return {guest.connection_id for guest in self.guests if guest.language is not None}
 
-    # Events that may befall a guest
+    # Actions of one guest
 
-    async def arrives(self) -> None:
+    async def arrive(self) -> None:
         """Connect and join."""
         guest = Guest(await self._open())
         self.guests.append(guest)
-        await self.joins(guest)
+        await self.join(guest)
 
-    async def joins(self, guest: Guest, **fields: object) -> bool:
+    async def join(self, guest: Guest, **fields: object) -> bool:
         """Join in a random language on the existing connection; returns `resumed`."""
-        language = self._chance.choice(LANGUAGES)
-        reply = await guest.line.ask(
+        language = self._random.choice(LANGUAGES)
+        reply = await guest.connection.ask(
             "joinSession", sessionId=self._session_id, targetLanguage=language, **fields
         )
         assert reply["type"] == "sessionJoined", reply
         guest.language, guest.token = reply["targetLanguage"], reply["resumeToken"]
         return bool(reply["resumed"])
 
-    async def switches(self, guest: Guest) -> None:
+    async def switch(self, guest: Guest) -> None:
         """Switch to two languages in turn."""
-        for language in self._chance.sample(LANGUAGES, 2):
-            reply = await guest.line.ask("changeLanguage", targetLanguage=language)
+        for language in self._random.sample(LANGUAGES, 2):
+            reply = await guest.connection.ask("changeLanguage", targetLanguage=language)
             assert reply["type"] == "languageChanged", reply
             guest.language = reply["targetLanguage"]
 
-    async def leaves(self, guest: Guest) -> None:
+    async def leave(self, guest: Guest) -> None:
         """Leave the session and stay connected."""
-        assert (await guest.line.ask("leaveSession"))["type"] == "sessionLeft"
+        assert (await guest.connection.ask("leaveSession"))["type"] == "sessionLeft"
         guest.language = None
 
-    async def hangs_up(self, guest: Guest) -> None:
+    async def hang_up(self, guest: Guest) -> None:
         """Close the connection: $disconnect runs."""
-        guest.line.close()
+        guest.connection.close()
         guest.language = None
 
-    async def drops(self, guest: Guest) -> None:
+    async def drop(self, guest: Guest) -> None:
         """Drop the connection during a language change: $disconnect runs."""
         changing = asyncio.ensure_future(
-            guest.line.ask("changeLanguage", targetLanguage=self._chance.choice(LANGUAGES))
+            guest.connection.ask("changeLanguage", targetLanguage=self._random.choice(LANGUAGES))
         )
         await asyncio.sleep(0)
-        guest.line.abort()
+        guest.connection.abort()
         changing.cancel()
         guest.language = None
 
-    async def freezes(self, guest: Guest) -> None:
+    async def freeze(self, guest: Guest) -> None:
         """Fall silent on an open connection, until the sweep removes it."""
-        guest.line.freeze()
+        guest.connection.freeze()
         self.silent.add(guest.connection_id)
         guest.language = None
 
-    async def vanishes(self, guest: Guest) -> None:
+    async def vanish(self, guest: Guest) -> None:
         """Drop the connection and lose its $disconnect.
 
         The event finds a row without a seat; `rows_are_back` restores the real one.
@@ -181,70 +181,70 @@ class Crowd:
         connection_id = guest.connection_id
         self._kept_rows[connection_id] = await self._operator.empty_seat(connection_id)
         self.silent.add(connection_id)
-        guest.line.abort()
+        guest.connection.abort()
         guest.language = None
 
-    async def half_goes(self, guest: Guest) -> None:
+    async def disconnect_halfway(self, guest: Guest) -> None:
         """Close the connection and let $disconnect die after it has removed the row.
 
         The guest stays in the counters.
         """
         await self._operator.empty_seat(guest.connection_id)
-        guest.line.close()
+        guest.connection.close()
         assert guest.language is not None
         self.left_behind[guest.language] += 1
         guest.language = None
 
-    async def rows_are_back(self) -> None:
+    async def restore_rows(self) -> None:
         """Restore the rows that $disconnect should have removed, once it has run."""
         async with asyncio.timeout(PATIENCE_SECONDS):
-            while self._kept_rows.keys() & await self._operator.known():  # noqa: ASYNC110
+            while self._kept_rows.keys() & await self._operator.connection_ids():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         for row in self._kept_rows.values():
             await self._operator.put_connection(row)
         self._kept_rows.clear()
 
-    async def returns(self, guest: Guest) -> None:
+    async def rejoin(self, guest: Guest) -> None:
         """Join again on a new connection, without a token."""
-        guest.line = await self._open()
-        assert not await self.joins(guest)
+        guest.connection = await self._open()
+        assert not await self.join(guest)
 
-    async def resumes(self, guest: Guest) -> None:
+    async def resume(self, guest: Guest) -> None:
         """Resume on a new connection; the sweep removes the old one if it is still open."""
-        guest.line = await self._open()
-        assert await self.joins(guest, resumeToken=guest.token)
+        guest.connection = await self._open()
+        assert await self.join(guest, resumeToken=guest.token)
 
-    async def resumes_too_late(self, guest: Guest) -> None:
+    async def resume_late(self, guest: Guest) -> None:
         """Resume with a token whose connection may have ended."""
-        guest.line = await self._open()
-        await self.joins(guest, resumeToken=guest.token)
+        guest.connection = await self._open()
+        await self.join(guest, resumeToken=guest.token)
 
-    async def rolls_over(self, guest: Guest) -> None:
+    async def roll_over(self, guest: Guest) -> None:
         """Resume on a new connection, then close the old one."""
-        old = guest.line
-        await self.resumes(guest)
+        old = guest.connection
+        await self.resume(guest)
         old.close()
 
-    async def rolls_over_while_switching(self, guest: Guest) -> None:
+    async def roll_over_while_switching(self, guest: Guest) -> None:
         """Resume on a new connection during a language change on the old one.
 
         The seat has one language: the one that the reply to the join names.
         """
-        old = guest.line
+        old = guest.connection
         changing = asyncio.ensure_future(
-            old.ask("changeLanguage", targetLanguage=self._chance.choice(LANGUAGES))
+            old.ask("changeLanguage", targetLanguage=self._random.choice(LANGUAGES))
         )
-        await self.resumes(guest)
+        await self.resume(guest)
         assert (await changing)["type"] in {"languageChanged", "error"}
         old.close()
 
-    async def _open(self) -> Line:
-        line = Line(self._url)
-        self._lines.append(line)
-        await line.open(PATIENCE_SECONDS)
-        return line
+    async def _open(self) -> CrowdConnection:
+        connection = CrowdConnection(self._url)
+        self._connections.append(connection)
+        await connection.open(PATIENCE_SECONDS)
+        return connection
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close all connections."""
-        for line in self._lines:
-            line.close()
+        for connection in self._connections:
+            connection.close()

@@ -6,15 +6,15 @@ import uuid
 
 from infrastructure.catalogue.function_spec import Resource
 from local.gateway.websocket_events import new_id
-from tests.e2e.support import bus_wire
-from tests.e2e.support.device_wires import (
+from tests.e2e.support import message_bus
+from tests.e2e.support.devices import (
     Device,
+    check_presence,
     device,
-    look_after_devices,
+    new_user,
     now_ms,
     put_device,
     registered,
-    somebody,
 )
 from tests.e2e.support.grant_scenarios import (
     BATCH_GET,
@@ -36,15 +36,15 @@ SECRET_VALUE = "secretsmanager:GetSecretValue"
 
 
 async def devices_hear_each_other(stack: RunningStack) -> None:
-    user = somebody()
-    async with device(stack.stage, user) as one, device(stack.stage, user) as two:
+    user = new_user()
+    async with device(stack.clients, user) as one, device(stack.clients, user) as two:
         assert (await one.watch("film"))["applied"] is True
-        assert (await two.hears())["contentId"] == "film"
+        assert (await two.next_sync_message())["contentId"] == "film"
 
 
 async def state_is_told(stack: RunningStack) -> None:
     """The reply to an outdated update contains the current state."""
-    async with device(stack.stage, somebody()) as one:
+    async with device(stack.clients, new_user()) as one:
         hlc = one.clock()
         await one.watch("film", 5)
         reply = await one.watch("film", 1, hlc=hlc)
@@ -53,42 +53,42 @@ async def state_is_told(stack: RunningStack) -> None:
 
 
 async def connection_becomes_another_device(stack: RunningStack) -> None:
-    async with device(stack.stage, somebody()) as one:
+    async with device(stack.clients, new_user()) as one:
         again = await registered(one.wire)
         assert _online(again) == {one.device_id: False, again.device_id: True}
 
 
 async def newer_connection_wins(stack: RunningStack) -> None:
-    user, shared = somebody(), str(uuid.uuid4())
-    async with device(stack.stage, user, shared) as old, device(stack.stage, user, shared):
+    user, shared = new_user(), str(uuid.uuid4())
+    async with device(stack.clients, user, shared) as old, device(stack.clients, user, shared):
         assert await old.wire.closed() == 1000
 
 
 async def one_device_too_many(stack: RunningStack) -> None:
-    user = somebody()
+    user = new_user()
     for _ in range(MOST_DEVICES):
         await put_device(stack.operator, user, online=False)
-    async with device(stack.stage, user) as one:
+    async with device(stack.clients, user) as one:
         assert len(_online(one)) == MOST_DEVICES
 
 
 async def ghost_is_found_by_the_schedule(stack: RunningStack) -> None:
-    user = somebody()
-    async with device(stack.stage, user) as one:
+    user = new_user()
+    async with device(stack.clients, user) as one:
         ghost = await put_device(stack.operator, user)
-        await look_after_devices(stack.operator)
-        await one.sees(ghost, online=False)
+        await check_presence(stack.operator)
+        await one.wait_for_presence(ghost, online=False)
 
 
 async def ghost_connection_is_removed(stack: RunningStack) -> None:
-    operator, user, connection_id = stack.operator, somebody(), new_id()
+    operator, user, connection_id = stack.operator, new_user(), new_id()
     await operator.put_connection(_connection(connection_id, now_ms()))
-    async with device(stack.stage, user) as one:
+    async with device(stack.clients, user) as one:
         await put_device(operator, user, connection_id)
         await one.watch("film")
 
         async def so() -> bool:
-            return connection_id not in await operator.known()
+            return connection_id not in await operator.connection_ids()
 
         await eventually(so)
 
@@ -101,7 +101,7 @@ async def request_renews_the_activity(stack: RunningStack) -> None:
         "connectionId": connection_id,
         "connectedAt": now - 100_000,
         "requestTimeEpoch": now,
-        "authorizer": {"userId": somebody()},
+        "authorizer": {"userId": new_user()},
     }
     body = '{"action": "getSyncSnapshot"}'
     await operator.invoke("device_sync", {"requestContext": context, "body": body})
@@ -109,20 +109,20 @@ async def request_renews_the_activity(stack: RunningStack) -> None:
 
 
 async def device_disconnects(stack: RunningStack) -> None:
-    user = somebody()
-    async with device(stack.stage, user) as one:
-        async with device(stack.stage, user) as leaving:
-            await one.sees(leaving.device_id, online=True)
-        await one.sees(leaving.device_id, online=False)
+    user = new_user()
+    async with device(stack.clients, user) as one:
+        async with device(stack.clients, user) as leaving:
+            await one.wait_for_presence(leaving.device_id, online=True)
+        await one.wait_for_presence(leaving.device_id, online=False)
 
 
 async def bus_is_heard(stack: RunningStack) -> None:
-    user = somebody()
-    async with device(stack.stage, user) as one:
+    user = new_user()
+    async with device(stack.clients, user) as one:
         envelope = watchlist(user, str(uuid.uuid4()), now_ms())
-        status, _ = await bus_wire.send(stack.stage.endpoints, envelope)
+        status, _ = await message_bus.send(stack.clients.endpoints, envelope)
         assert status == 200
-        assert (await one.hears())["operation"] == "add"
+        assert (await one.next_sync_message())["operation"] == "add"
 
 
 def _online(registration: Device) -> dict[str, bool]:

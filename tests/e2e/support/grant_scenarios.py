@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from infrastructure.catalogue.function_spec import Resource
+from tests.e2e.support.clients import StackClients, joined
 from tests.e2e.support.operator import Operator, Row
-from tests.e2e.support.stage import Stage, joined
 from tests.helpers.wire import CHUNK
 
 # The scenarios' stack has small shards: three listeners need two invocations.
@@ -29,7 +29,7 @@ _ATTEMPTS = 20
 class RunningStack:
     """A stack with clients and an operator."""
 
-    stage: Stage
+    clients: StackClients
     operator: Operator
 
 
@@ -44,24 +44,24 @@ async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def handshake(stack: RunningStack) -> None:
-    async with stack.stage.connection() as anybody:
+    async with stack.clients.connection() as anybody:
         await anybody.ask("heartbeat")
 
 
 async def session_opens(stack: RunningStack) -> None:
-    async with stack.stage.session():
+    async with stack.clients.session():
         pass
 
 
 async def listener_joins(stack: RunningStack) -> None:
-    async with stack.stage.session() as (_, session_id), stack.stage.listener(session_id):
+    async with stack.clients.session() as (_, session_id), stack.clients.listener(session_id):
         pass
 
 
 async def session_ends_for_everyone(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         assert (await speaker.ask("endSession"))["type"] == "sessionEnded"
         await listener.expect("sessionEnded")
@@ -69,18 +69,18 @@ async def session_ends_for_everyone(stack: RunningStack) -> None:
 
 async def session_end_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
-        ghost = await stack.operator.ghost(session_id, "listener#es")
+        ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await speaker.ask("endSession")
         await ghost_is_removed(stack, session_id, ghost)
 
 
 async def displaced_speaker_is_closed(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (displaced, session_id),
-        stack.stage.connection("alice", "speakers") as newer,
+        stack.clients.session() as (displaced, session_id),
+        stack.clients.connection("alice", "speakers") as newer,
     ):
         await joined(newer, session_id, "en", role="speaker")
         assert await displaced.closed() == 1000
@@ -90,7 +90,7 @@ async def two_sessions_at_once_become_one(stack: RunningStack) -> None:
     """Several concurrent createSession requests of one connection leave one session."""
     for _ in range(_ATTEMPTS):
         user = f"eager-{uuid4()}"
-        async with stack.stage.connection(user, "speakers") as eager:
+        async with stack.clients.connection(user, "speakers") as eager:
             for request_id in ("r1", "r2", "r3", "r4"):
                 create = {"action": "createSession", "sourceLanguage": "en"}
                 await eager.send({**create, "requestId": request_id})
@@ -100,8 +100,8 @@ async def two_sessions_at_once_become_one(stack: RunningStack) -> None:
 
 
 async def listener_disconnects(stack: RunningStack) -> None:
-    async with stack.stage.session() as (_, session_id):
-        async with stack.stage.listener(session_id):
+    async with stack.clients.session() as (_, session_id):
+        async with stack.clients.listener(session_id):
             members = await stack.operator.members(session_id)
         await members_are(stack, session_id, "speaker#")
         await _listeners_are_counted(stack, session_id, 0)
@@ -111,25 +111,25 @@ async def listener_disconnects(stack: RunningStack) -> None:
 
 
 async def interpreter_disconnects(stack: RunningStack) -> None:
-    async with stack.stage.session() as (_, session_id), AsyncExitStack() as opened:
-        async with stack.stage.interpreter(session_id, "es"):
-            listener = await opened.enter_async_context(stack.stage.listener(session_id, "es"))
+    async with stack.clients.session() as (_, session_id), AsyncExitStack() as opened:
+        async with stack.clients.interpreter(session_id, "es"):
+            listener = await opened.enter_async_context(stack.clients.listener(session_id, "es"))
         assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
 
 
 async def speaker_stays_away(stack: RunningStack) -> None:
     async with AsyncExitStack() as opened:
-        async with stack.stage.session() as (_, session_id):
-            listener = await opened.enter_async_context(stack.stage.listener(session_id))
+        async with stack.clients.session() as (_, session_id):
+            listener = await opened.enter_async_context(stack.clients.listener(session_id))
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
 async def grace_is_over(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
-        await stack.operator.speaker_away(session_id)
+        await stack.operator.expire_grace_period(session_id)
         await stack.operator.invoke("timeout", timer(session_id))
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
@@ -137,10 +137,10 @@ async def grace_is_over(stack: RunningStack) -> None:
 async def grace_timer_fires_twice(stack: RunningStack) -> None:
     """A listener that the first notification missed receives the second."""
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
-        await stack.operator.speaker_away(session_id)
+        await stack.operator.expire_grace_period(session_id)
         for _ in range(2):
             answer = await stack.operator.invoke("timeout", timer(session_id))
             assert answer == {"batchItemFailures": []}
@@ -149,21 +149,21 @@ async def grace_timer_fires_twice(stack: RunningStack) -> None:
 
 async def grace_meets_a_ghost(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id),
     ):
-        await stack.operator.speaker_away(session_id)
-        ghost = await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.expire_grace_period(session_id)
+        ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await stack.operator.invoke("timeout", timer(session_id))
         await ghost_is_removed(stack, session_id, ghost)
 
 
 async def silent_listener_is_closed(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
-        await stack.operator.silent(session_id, "listener#es")
+        await stack.operator.make_idle(session_id, "listener#es")
         await stack.operator.tick()
         await listener.expect("connectionTimeout")
         assert await listener.closed() == 1000
@@ -171,16 +171,16 @@ async def silent_listener_is_closed(stack: RunningStack) -> None:
 
 async def silent_ghost_is_removed(stack: RunningStack) -> None:
     """The gateway has no such connection to close, and sends no $disconnect."""
-    async with stack.stage.session() as (_, session_id), stack.stage.listener(session_id):
-        await stack.operator.ghost(session_id, "interpreter#fr")
-        await stack.operator.silent(session_id, "interpreter#fr")
+    async with stack.clients.session() as (_, session_id), stack.clients.listener(session_id):
+        await stack.operator.add_ghost(session_id, "interpreter#fr")
+        await stack.operator.make_idle(session_id, "interpreter#fr")
         await stack.operator.tick()
         await members_are(stack, session_id, "listener#es", "speaker#")
 
 
 async def counters_are_corrected(stack: RunningStack) -> None:
     operator = stack.operator
-    async with stack.stage.session() as (_, session_id), stack.stage.listener(session_id):
+    async with stack.clients.session() as (_, session_id), stack.clients.listener(session_id):
         await operator.change_session(session_id, "SET listenerCount = :value", ":value", 5)
         await operator.reconcile()
         assert "countsFinding" in await operator.session(session_id)
@@ -192,10 +192,10 @@ async def counters_are_corrected(stack: RunningStack) -> None:
 
 async def grace_is_over_without_a_timer(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
-        await stack.operator.speaker_away(session_id)
+        await stack.operator.expire_grace_period(session_id)
         await stack.operator.tick()
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 

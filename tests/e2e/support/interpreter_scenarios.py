@@ -20,8 +20,8 @@ INTERPRETATION = {"engine": "scripted", "languages": ["es"]}
 async def interpreted(stack: RunningStack) -> AsyncIterator[tuple[str, Wire]]:
     """A session with machine interpretation, and a listener of its language."""
     async with (
-        stack.stage.session(interpretation=INTERPRETATION) as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session(interpretation=INTERPRETATION) as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         yield session_id, listener
 
@@ -44,8 +44,8 @@ async def run_is_succeeded(stack: RunningStack) -> None:
 async def missing_machine_is_started_by_the_sweep(stack: RunningStack) -> None:
     """A session whose interpreter was never invoked and is overdue."""
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
         for name, value in (
             ("interpretation", INTERPRETATION),
@@ -62,11 +62,11 @@ async def aws_interprets(stack: RunningStack) -> None:
     sound = floor_pcm(SENTENCES[:2])
     interpretation = {"engine": "aws", "languages": ["es"]}
     async with (
-        stack.stage.session(interpretation=interpretation, audioFormat={}) as (
+        stack.clients.session(interpretation=interpretation, audioFormat={}) as (
             speaker,
             session_id,
         ),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.listener(session_id) as listener,
     ):
         await listener.expect("channelSourceChanged")
         async with talking(speaker, sound):

@@ -76,7 +76,7 @@ class Operator:
         rows = await self._scan(CONNECTIONS)
         return [row for row in rows if row.get("sessionId") == session_id]
 
-    async def ghost(self, session_id: str, seat: str) -> str:
+    async def add_ghost(self, session_id: str, seat: str) -> str:
         """Add a connection that ended without $disconnect to a session; returns its id."""
         now = _now_ms()
         connection_id = new_id()
@@ -92,7 +92,7 @@ class Operator:
         await self.call("put_item", CONNECTIONS, Item=_stored(row))
         return connection_id
 
-    async def silent(self, session_id: str, seat: str, seconds: int = 3_600) -> None:
+    async def make_idle(self, session_id: str, seat: str, seconds: int = 3_600) -> None:
         """Set back the last activity of the connections in a seat."""
         then = _now_ms() - seconds * 1_000
         for row in await self.members(session_id):
@@ -120,7 +120,7 @@ class Operator:
         """A connection's row; empty if there is none."""
         return await self._get(CONNECTIONS, connectionId=connection_id)
 
-    async def known(self) -> set[str]:
+    async def connection_ids(self) -> set[str]:
         """The ids of all rows of the connections table."""
         return {row["connectionId"] for row in await self._scan(CONNECTIONS)}
 
@@ -140,7 +140,7 @@ class Operator:
             if "marks" in row:
                 await self.put_connection({**row, "marks": marks})
 
-    async def long_ago(self, connection_id: str, attribute: str) -> None:
+    async def age(self, connection_id: str, attribute: str) -> None:
         """Set a time of a connection back by an hour, unless its row is gone."""
         with contextlib.suppress(self._database.exceptions.ConditionalCheckFailedException):
             await self.call(
@@ -153,7 +153,7 @@ class Operator:
                 ExpressionAttributeValues=_stored({":then": _now_ms() - 3_600_000}),
             )
 
-    async def found_a_minute_ago(self, session_id: str) -> None:
+    async def age_counter_check(self, session_id: str) -> None:
         """Set the last check of a session's counters back by a minute."""
         then = _now_ms() - 60_000
         await self.change_session(session_id, "SET countsFinding.foundAt = :then", ":then", then)
@@ -169,7 +169,7 @@ class Operator:
         answer = await self.invoke("timeout", {"task": RECONCILE})
         assert answer is None, answer
 
-    async def speaker_away(self, session_id: str) -> None:
+    async def expire_grace_period(self, session_id: str) -> None:
         """Let the grace period of the session's speaker expire."""
         await self.change_session(session_id, "SET graceUntil = :now", ":now", 1)
 

@@ -29,7 +29,7 @@ class StallingProxy:
         """Stop reading; senders notice when the buffers are full."""
         self._flowing.clear()
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """Deliver the held bytes in order, and continue."""
         self._flowing.set()
 
@@ -41,7 +41,7 @@ class StallingProxy:
         self.url = self._target._replace(netloc=f"127.0.0.1:{port}").geturl()
         async with server:
             yield self
-            self.go_on()
+            self.resume()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream = await asyncio.open_connection(self._target.hostname, self._target.port)
@@ -63,7 +63,7 @@ class StallingProxy:
 
 
 @contextmanager
-def halted_workers(endpoints: Endpoints, function: str) -> Iterator[int]:
+def suspended_workers(endpoints: Endpoints, function: str) -> Iterator[int]:
     """Suspend all workers of a function until the end of the block; yields their number."""
     workers = [
         process

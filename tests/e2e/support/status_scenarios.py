@@ -63,22 +63,22 @@ async def first_listener_told(stack: RunningStack, session_id: str) -> None:
 
 
 async def status_is_asked_for(stack: RunningStack) -> None:
-    async with stack.stage.session() as (speaker, _):
+    async with stack.clients.session() as (speaker, _):
         assert (await speaker.ask("getSessionStatus"))["type"] == "sessionStatus"
 
 
 async def join_is_told(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
         await speaker.expect(status("newLanguage", 1))
 
 
 async def small_change_is_told_after_a_large_one(stack: RunningStack) -> None:
-    async with AsyncExitStack() as opened, stack.stage.session() as (speaker, session_id):
+    async with AsyncExitStack() as opened, stack.clients.session() as (speaker, session_id):
         for language in ("es", "fr", "de", "ja"):
-            await opened.enter_async_context(stack.stage.listener(session_id, language))
+            await opened.enter_async_context(stack.clients.listener(session_id, language))
             told = await speaker.expect(new_language)
             # Without a join, only the timer that follows a status can find it.
             count = told["listenerCount"] + 1
@@ -92,19 +92,19 @@ async def small_change_is_told_after_a_large_one(stack: RunningStack) -> None:
 
 
 async def drop_is_told(stack: RunningStack) -> None:
-    async with stack.stage.session() as (speaker, session_id):
-        async with stack.stage.listener(session_id):
+    async with stack.clients.session() as (speaker, session_id):
+        async with stack.clients.listener(session_id):
             await first_listener_told(stack, session_id)
         await speaker.expect(status("listenerCountChange", 0))
 
 
 async def ghost_in_audio_is_told(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
         await first_listener_told(stack, session_id)
-        await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.add_ghost(session_id, "listener#es")
         await speaker.send_audio(1)
         # The ghost was never counted in, but is counted out.
         await speaker.expect(status("listenerCountChange", 0))
@@ -112,17 +112,17 @@ async def ghost_in_audio_is_told(stack: RunningStack) -> None:
 
 async def ghost_in_invoked_audio_is_told(stack: RunningStack) -> None:
     async with (
-        stack.stage.session() as (speaker, session_id),
-        stack.stage.listener(session_id),
+        stack.clients.session() as (speaker, session_id),
+        stack.clients.listener(session_id),
     ):
         await first_listener_told(stack, session_id)
-        await stack.operator.ghost(session_id, "listener#es")
+        await stack.operator.add_ghost(session_id, "listener#es")
         await stack.operator.invoke("broadcast", audio_request(session_id))
         await speaker.expect(status("listenerCountChange", 0))
 
 
 async def everyone_is_told(stack: RunningStack) -> None:
-    async with stack.stage.session() as (speaker, _):
+    async with stack.clients.session() as (speaker, _):
         await stack.operator.invoke("session_status", TICK)
         await speaker.expect(status("periodic", 0))
 
@@ -130,10 +130,10 @@ async def everyone_is_told(stack: RunningStack) -> None:
 async def gone_speaker_is_found(stack: RunningStack) -> None:
     """Make an ended connection the session's speaker."""
     async with (
-        stack.stage.session() as (_, session_id),
-        stack.stage.listener(session_id) as listener,
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id) as listener,
     ):
-        ghost = await stack.operator.ghost(session_id, "speaker#")
+        ghost = await stack.operator.add_ghost(session_id, "speaker#")
         await stack.operator.change_session(
             session_id, "SET speakerConnectionId = :ghost", ":ghost", ghost
         )

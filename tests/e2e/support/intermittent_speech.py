@@ -15,7 +15,7 @@ from interpreter.engines.scripted import hum_byte
 from local.endpoints import Endpoints
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import Audio, ChannelSourceChanged, SessionCreated
-from tests.e2e.support.flows import Happenings
+from tests.e2e.support.recording import EventLog
 
 _LOUD, _QUIET = b"\x00\x20", b"\x00\x00"
 _LOUD_CHUNKS, _QUIET_CHUNKS = 5, 7  # of 200 ms
@@ -23,7 +23,7 @@ _LIMIT_CHUNKS = 3_000  # ten minutes: longer than any test
 
 
 @dataclass
-class Babble:
+class IntermittentSpeech:
     """A second of sound, then silence longer than a sentence of the scripted engine."""
 
     audio_format: AudioFormat
@@ -37,24 +37,24 @@ class Babble:
             yield (_LOUD if loud else _QUIET) * samples
 
 
-def babble(audio_format: AudioFormat) -> ChunkSource:
+def intermittent_speech(audio_format: AudioFormat) -> ChunkSource:
     """Open the floor's sound."""
-    return Babble(audio_format)
+    return IntermittentSpeech(audio_format)
 
 
 @dataclass
-class Floor:
+class FloorSpeaker:
     """A speaker; `opened` has the session's id."""
 
     endpoints: Endpoints
-    opened: Happenings = field(default_factory=Happenings)
+    opened: EventLog = field(default_factory=EventLog)
 
     async def speak(self) -> None:
         async def created(session: SessionCreated) -> None:
             self.opened.add(session.session_id)
 
         async with access(self.endpoints, "alice", "speakers").connect() as connection:
-            await speak(connection, "en", babble, on_created=created)
+            await speak(connection, "en", intermittent_speech, on_created=created)
 
     async def session(self) -> str:
         return str(await self.opened.first())
@@ -65,48 +65,48 @@ def access(endpoints: Endpoints, user: str, group: str) -> Connector:
 
 
 @dataclass
-class Watcher:
+class UnbufferedListener:
     """A listener without a jitter buffer: it records messages as they arrive."""
 
     endpoints: Endpoints
     language: str
-    happenings: Happenings = field(default_factory=Happenings)
+    log: EventLog = field(default_factory=EventLog)
     audio: list[Audio] = field(default_factory=list)
     captions: list[str] = field(default_factory=list)
 
     async def listen(self, session_id: str) -> None:
         async with connect(self.endpoints.websocket_url) as connection:
             await connection.join(session_id, self.language)
-            self.happenings.add("joined")
+            self.log.add("joined")
             async for event in connection.events():
                 match event:
                     case AudioReceived(audio=audio):
-                        self._heard(audio)
+                        self._record(audio)
                     case Notification(message=ChannelSourceChanged() as change):
-                        self.happenings.add((change.to_source, time.time()))
-                        self.happenings.add(change.to_source)
+                        self.log.add((change.to_source, time.time()))
+                        self.log.add(change.to_source)
                     case CaptionReceived(caption=caption) if caption.final:
                         self.captions.append(caption.text)
-                        self.happenings.add(caption.text)
+                        self.log.add(caption.text)
 
-    def _heard(self, audio: Audio) -> None:
+    def _record(self, audio: Audio) -> None:
         self.audio.append(audio)
-        self.happenings.add(len(self.audio))
+        self.log.add(len(self.audio))
 
-    async def hears(self, language: str, times: int = 3) -> list[Audio]:
+    async def wait_for_audio(self, language: str, times: int = 3) -> list[Audio]:
         """Wait for this many more chunks in a language."""
         begin = len(self.audio)
         while True:
             new = [audio for audio in self.audio[begin:] if audio.language == language]
             if len(new) >= times:
                 return new
-            await self.happenings.until(len(self.audio) + 1)
+            await self.log.wait_for(len(self.audio) + 1)
 
-    async def is_told(self, source: str) -> None:
+    async def wait_for_source(self, source: str) -> None:
         """Wait for the next change to this source."""
-        begin = len(self.happenings.all)
-        while source not in self.happenings.all[begin:]:
-            await self.happenings.next()
+        begin = len(self.log.events)
+        while source not in self.log.events[begin:]:
+            await self.log.next()
 
 
 def is_hum(audio: Audio) -> bool:

@@ -24,31 +24,31 @@ LIMIT_SECONDS = 120  # of a whole test
 AWAY_AND_BACK: list[object] = [SpeakerDisconnected, SpeakerReconnected]
 
 
-class Happenings:
-    """The events so far, in order; tests wait for the next ones."""
+class EventLog:
+    """Events in the order they occurred. Tests wait for the next ones."""
 
     def __init__(self) -> None:
-        self.all: list[object] = []
+        self.events: list[object] = []
         self._changed = asyncio.Event()
 
-    def add(self, happening: object) -> None:
-        self.all.append(happening)
+    def add(self, event: object) -> None:
+        self.events.append(event)
         self._changed.set()
 
-    def but_for(self, *unheeded: object) -> list[object]:
+    def without(self, *ignored: object) -> list[object]:
         """All events except these."""
-        return [item for item in self.all if item not in unheeded]
+        return [item for item in self.events if item not in ignored]
 
-    async def until(self, wanted: object) -> None:
+    async def wait_for(self, wanted: object) -> None:
         """Wait for this event, unless it has occurred already."""
-        while wanted not in self.all:
+        while wanted not in self.events:
             await self.next()
 
     async def first(self) -> object:
         """Wait for any event; returns the first one."""
-        while not self.all:
+        while not self.events:
             await self.next()
-        return self.all[0]
+        return self.events[0]
 
     async def next(self) -> None:
         """Wait for another event."""
@@ -57,7 +57,7 @@ class Happenings:
 
 
 @dataclass
-class Counting:
+class NumberedSpeech:
     """Endless speech: every byte of chunk n is n."""
 
     audio_format: AudioFormat
@@ -70,33 +70,33 @@ class Counting:
 
 
 @dataclass
-class Ears:
+class RecordingListener:
     """A listener in a language that records the numbers of its chunks and its notices."""
 
     url: str
     language: str
-    happenings: Happenings = field(default_factory=Happenings)
+    log: EventLog = field(default_factory=EventLog)
     heard: list[int] = field(default_factory=list)
     playout_delay_ms: int = DEFAULT_PLAYOUT_DELAY_MS
 
     def write(self, pcm: bytes) -> None:
         assert len(set(pcm)) == 1, "a chunk has been changed"
         self.heard.append(pcm[0])
-        self.happenings.add(("heard", len(self.heard)))
+        self.log.add(("heard", len(self.heard)))
 
     def silence(self, duration_ms: float) -> None:
         """Ignore silence."""
 
-    def noted(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice) -> None:
         if isinstance(notice, RolledOver):
-            self.happenings.add(("rolled over", notice.reply.resumed))
+            self.log.add(("rolled over", notice.reply.resumed))
         if isinstance(notice, Notification):
-            self.happenings.add(type(notice.message))
+            self.log.add(type(notice.message))
             if isinstance(notice.message, ChannelSourceChanged):
-                self.happenings.add(notice.message.to_source)
+                self.log.add(notice.message.to_source)
 
     async def listen(self, session_id: str) -> None:
-        hooks = Hooks(lambda joined: self.happenings.add("joined"), on_notice=self.noted)
+        hooks = Hooks(lambda joined: self.log.add("joined"), on_notice=self.on_notice)
         async with Connector(self.url, None, None, None).connect() as connection:
             await listen(
                 connection,
@@ -107,22 +107,22 @@ class Ears:
                 hooks=hooks,
             )
 
-    def news(self) -> list[object]:
+    def away_notices(self) -> list[object]:
         """The notices about the speaker's connection."""
-        return [item for item in self.happenings.all if item in AWAY_AND_BACK]
+        return [item for item in self.log.events if item in AWAY_AND_BACK]
 
-    async def hears_more(self, chunks: int = 3) -> None:
+    async def wait_for_chunks(self, chunks: int = 3) -> None:
         """Wait for this many more chunks."""
-        await self.happenings.until(("heard", len(self.heard) + chunks))
+        await self.log.wait_for(("heard", len(self.heard) + chunks))
 
 
-def counting(audio_format: AudioFormat) -> ChunkSource:
+def numbered_speech(audio_format: AudioFormat) -> ChunkSource:
     """Open the numbered speech."""
-    return Counting(audio_format)
+    return NumberedSpeech(audio_format)
 
 
 @contextlib.asynccontextmanager
-async def background() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
+async def background_tasks() -> AsyncIterator[Callable[[Coroutine[Any, Any, None]], None]]:
     """Run tasks until the end of the block; a failure of one ends the block."""
     async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
         tasks = []

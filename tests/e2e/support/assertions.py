@@ -23,6 +23,6 @@ def assert_error(message: Message, code: str, action: str | None, field: str = "
     assert "Traceback" not in text
 
 
-async def still_works(connection: Wire) -> None:
+async def assert_alive(connection: Wire) -> None:
     """Check that the connection still answers."""
     assert (await connection.ask("heartbeat", clientTime=1))["clientTime"] == 1

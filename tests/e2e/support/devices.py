@@ -1,4 +1,4 @@
-"""A user's devices over the wire, and changes of their rows behind the service's back."""
+"""A user's devices over WebSockets, and direct changes of their rows."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from boto3.dynamodb.types import TypeSerializer
 
 from local.gateway.websocket_events import new_id
+from tests.e2e.support.clients import StackClients
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.stage import Stage
 from tests.helpers.wire import Message, Wire
 
 DEVICES = "lingocast-dev-devices"
@@ -26,7 +26,7 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def somebody() -> str:
+def new_user() -> str:
     """A new user."""
     return f"user-{uuid.uuid4()}"
 
@@ -59,7 +59,7 @@ class Device:
         identity = {"commandId": str(uuid.uuid4()), "targetDeviceId": target.device_id}
         return await self.sync("deviceCommand", **{**identity, "command": command, **fields})
 
-    async def sync_at_once(self, requests: list[Message]) -> list[Message]:
+    async def sync_concurrently(self, requests: list[Message]) -> list[Message]:
         """Send several requests without waiting in between; returns the replies in order."""
         names = [f"at-once-{next(self._counter)}" for _ in requests]
         for name, request in zip(names, requests, strict=True):
@@ -70,12 +70,12 @@ class Device:
             for name in names
         ]
 
-    async def hears(self) -> Message:
+    async def next_sync_message(self) -> Message:
         """The next sync message from another device."""
         return await self.wire.expect("syncMessage")
 
-    async def sees(self, device_id: str, *, online: bool) -> None:
-        """Wait for the news that another device is online or offline."""
+    async def wait_for_presence(self, device_id: str, *, online: bool) -> None:
+        """Wait until a devicesChanged shows another device online or offline."""
         await self.wire.expect(
             lambda message: (
                 message["type"] == "devicesChanged"
@@ -102,10 +102,10 @@ class Device:
 
 @asynccontextmanager
 async def device(
-    stage: Stage, user: str, device_id: str | None = None, **fields: Any
+    clients: StackClients, user: str, device_id: str | None = None, **fields: Any
 ) -> AsyncIterator[Device]:
     """A registered device of a user."""
-    async with stage.connection(user) as wire:
+    async with clients.connection(user) as wire:
         yield await registered(wire, device_id, **fields)
 
 
@@ -140,7 +140,7 @@ async def put_device(
     return device_id
 
 
-async def look_after_devices(operator: Operator) -> None:
+async def check_presence(operator: Operator) -> None:
     """Run the scheduled rule of every minute."""
     answer = await operator.invoke("device_sync", {"detail-type": "Scheduled Event"})
     assert answer is None, answer

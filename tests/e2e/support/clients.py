@@ -19,7 +19,7 @@ CHUNKS_FOR_BURSTS = {"chunkMs": 500}
 
 
 @dataclass(frozen=True)
-class Stage:
+class StackClients:
     """Opens connections to a running stack, in the roles that a test needs."""
 
     endpoints: Endpoints
