@@ -188,28 +188,26 @@ async def measure(
         for name, server in servers.items()
     }
     for number in range(options.rounds):
-        for name, clients_of_server in measured.items():
+        for name, server_clients in measured.items():
             log(f"round {number + 1} of {options.rounds}: {name}")
-            clients_of_server.add_round(
-                "alone", await clients_of_server.echo(1, options.seconds / 2)
+            server_clients.add_round("alone", await server_clients.echo(1, options.seconds / 2))
+            server_clients.add_round(
+                "echo", await server_clients.echo(options.echoing, options.seconds)
             )
-            clients_of_server.add_round(
-                "echo", await clients_of_server.echo(options.echoing, options.seconds)
+            server_clients.add_round(
+                "deliveries", await server_clients.deliver(sender, options.seconds)
             )
-            clients_of_server.add_round(
-                "deliveries", await clients_of_server.deliver(sender, options.seconds)
-            )
-    for clients_of_server in measured.values():
-        if any(client.unexpected for client in clients_of_server.clients):
+    for server_clients in measured.values():
+        if any(client.unexpected for client in server_clients.clients):
             raise RuntimeError("a client received an unexpected message")
-        for client in clients_of_server.clients:
+        for client in server_clients.clients:
             client.close()
     return measured
 
 
 def report(measured: dict[str, ServerClients], options: argparse.Namespace) -> dict[str, object]:
     """Print a table; return the figures."""
-    medians = {name: clients_of_server.medians() for name, clients_of_server in measured.items()}
+    medians = {name: server_clients.medians() for name, server_clients in measured.items()}
     columns = [
         ("deliveries/s", "deliveries", "rps"),
         ("CPU µs each", "deliveries", "server_cpu_us"),

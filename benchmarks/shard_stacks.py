@@ -112,6 +112,7 @@ class Stack:
         self.seq += 1
         body = {"action": "sendAudio", "seq": self.seq, "timestamp": now, "audio": AUDIO}
         context = {
+            "routeKey": "sendAudio",
             "connectionId": self.speaker_id,
             "connectedAt": now,
             "requestTimeEpoch": now,

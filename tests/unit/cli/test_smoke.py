@@ -49,8 +49,8 @@ async def _smoke(service: FakeService, plan: Plan = PLAN) -> SmokeReport:
     service.audio_format["chunkMs"] = plan.chunk_ms
     time = Time()
     async with serving(service.handle) as url:
-        access = Connector(f"{url}?token=secret", TOKEN, None, None, ("speakers",))
-        return await smoke(access, plan, clock=time, sleep=time.sleep)
+        connector = Connector(f"{url}?token=secret", TOKEN, None, None, ("speakers",))
+        return await smoke(connector, plan, clock=time, sleep=time.sleep)
 
 
 def _failed(report: SmokeReport, name: str, actual: str, hint: str) -> None:
@@ -235,8 +235,8 @@ async def test_a_refused_handshake_is_attributed_to_token_or_url(stage: str, hin
 
     async with serve(FakeService().handle, "127.0.0.1", 0, process_request=check) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        access = Connector(f"ws://127.0.0.1:{port}/{stage}", TOKEN, None, None, ("speakers",))
-        report = await smoke(access, PLAN)
+        connector = Connector(f"ws://127.0.0.1:{port}/{stage}", TOKEN, None, None, ("speakers",))
+        report = await smoke(connector, PLAN)
     _failed(report, "speaker connects", "HTTP status 403", hint)
 
 
@@ -254,8 +254,8 @@ async def test_an_api_that_requires_tokens_of_all_is_distinguished_from_a_wrong_
     service.audio_format["chunkMs"] = PLAN.chunk_ms
     async with serve(service.handle, "127.0.0.1", 0, process_request=check) as server:
         port = next(iter(server.sockets)).getsockname()[1]
-        access = Connector(f"ws://127.0.0.1:{port}/dev", TOKEN, None, None, ("speakers",))
-        report = await smoke(access, PLAN)
+        connector = Connector(f"ws://127.0.0.1:{port}/dev", TOKEN, None, None, ("speakers",))
+        report = await smoke(connector, PLAN)
     _failed(report, step, "HTTP status 401", "--context identitySource=host")
 
 
