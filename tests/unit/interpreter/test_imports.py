@@ -1,22 +1,26 @@
-"""The machine runs where sound files and terminals do not exist."""
+"""Imports of the machine: none beyond the functions' layer."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-_TELLS = """
+_PRINT_IMPORTS = """
 import sys
 import interpreter.machine.machine, interpreter.engines, client.connection.reconnecting
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def test_a_machine_needs_no_more_than_the_functions_layer_has() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", _TELLS], check=True, capture_output=True, text=True, timeout=60
+def test_machine_imports_only_packages_of_the_functions_layer() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", _PRINT_IMPORTS],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    loaded = set(told.stdout.split())
+    loaded = set(printed.stdout.split())
 
     assert {"msgspec", "websockets"} <= loaded
     assert loaded.isdisjoint(

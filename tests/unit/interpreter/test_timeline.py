@@ -1,4 +1,4 @@
-"""Positions in the sound that was heard are times of the floor, over any gaps."""
+"""Conversion of audio positions to floor times, over any gaps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from interpreter.timeline import Timeline
 
 BEGIN = 1_700_000_000_000
-# A chunk: how long after the end of the one before it begins, and how long it is, in ms.
+# Chunks: gap after the previous one, and duration (ms).
 CHUNKS = st.lists(
     st.tuples(st.one_of(st.just(0), st.integers(21, 100_000)), st.integers(1, 1_000)),
     min_size=1,
@@ -18,7 +18,7 @@ CHUNKS = st.lists(
 
 
 def timeline_of(chunks: list[tuple[int, int]]) -> tuple[Timeline, list[tuple[int, int, int]]]:
-    """With, of each chunk, its position, its timestamp and how long it is."""
+    """Timeline of the chunks, with position, timestamp and duration of each."""
     timeline = Timeline()
     position, timestamp = 0, BEGIN
     placed = []
@@ -32,7 +32,7 @@ def timeline_of(chunks: list[tuple[int, int]]) -> tuple[Timeline, list[tuple[int
 
 
 @given(CHUNKS)
-def test_every_chunk_begins_and_ends_when_it_was_spoken(chunks: list[tuple[int, int]]) -> None:
+def test_chunk_positions_map_to_their_timestamps(chunks: list[tuple[int, int]]) -> None:
     timeline, placed = timeline_of(chunks)
 
     assert timeline.heard_ms == sum(duration for _, duration in chunks)
@@ -43,7 +43,7 @@ def test_every_chunk_begins_and_ends_when_it_was_spoken(chunks: list[tuple[int, 
 
 
 @given(CHUNKS, st.floats(0, 1), st.floats(0, 1))
-def test_later_in_the_sound_is_later_on_the_floor(
+def test_floor_times_increase_with_the_position(
     chunks: list[tuple[int, int]], one: float, other: float
 ) -> None:
     timeline, _ = timeline_of(chunks)
@@ -55,17 +55,17 @@ def test_later_in_the_sound_is_later_on_the_floor(
 
 
 @given(st.lists(st.integers(-19, 19), min_size=1, max_size=50))
-def test_timestamps_that_shiver_make_no_gaps(shivers: list[int]) -> None:
+def test_jittering_timestamps_make_no_gaps(jitters: list[int]) -> None:
     timeline = Timeline()
     timeline.add(BEGIN, 200)
-    for number, shiver in enumerate(shivers, 1):
-        timeline.add(BEGIN + number * 200 + shiver, 200)
+    for number, jitter in enumerate(jitters, 1):
+        timeline.add(BEGIN + number * 200 + jitter, 200)
 
     assert timeline.at(timeline.heard_ms) == BEGIN + timeline.heard_ms
 
 
 @given(st.lists(st.integers(1, 5), min_size=20, max_size=60))
-def test_a_clock_that_drifts_is_followed(drifts: list[int]) -> None:
+def test_clock_drift_is_followed(drifts: list[int]) -> None:
     timeline = Timeline()
     timestamp = BEGIN
     for drift in drifts:
@@ -75,7 +75,7 @@ def test_a_clock_that_drifts_is_followed(drifts: list[int]) -> None:
     assert abs(timeline.at(timeline.heard_ms) - timestamp) <= 20 + 5
 
 
-def test_a_clock_that_was_set_back_is_followed_too() -> None:
+def test_a_clock_step_back_is_followed() -> None:
     timeline = Timeline()
     timeline.add(BEGIN, 200)
     timeline.add(BEGIN - 60_000, 200)
@@ -84,7 +84,7 @@ def test_a_clock_that_was_set_back_is_followed_too() -> None:
     assert timeline.end_at(200) == BEGIN + 200
 
 
-def test_it_forgets_what_was_long_ago() -> None:
+def test_old_gaps_are_forgotten() -> None:
     timeline = Timeline()
     for number in range(20_000):
         timeline.add(BEGIN + number * 1_000, 200)
@@ -93,7 +93,7 @@ def test_it_forgets_what_was_long_ago() -> None:
     assert timeline.at(timeline.heard_ms - 8_000 * 200) == BEGIN + 12_000_000
 
 
-def test_nothing_can_be_said_of_what_was_not_heard() -> None:
+def test_an_empty_timeline_raises_value_error() -> None:
     timeline = Timeline()
     with pytest.raises(ValueError, match="no audio"):
         timeline.at(0)

@@ -1,8 +1,8 @@
-"""What every engine must do. For an engine of yours:
+"""Contract tests of engines. To test an engine:
 
 class TestMyEngine(EngineContract):
     @pytest.fixture
-    async def engine(self) -> AsyncIterator[Engine]: ...  # and close it
+    async def engine(self) -> AsyncIterator[Engine]: ...  # closes the engine afterwards
 
     @pytest.fixture
     def floor(self) -> Floor: ...
@@ -29,7 +29,7 @@ CHUNK_MS = 200
 
 @dataclass(frozen=True)
 class Floor:
-    """Sound in which the engine must recognise these utterances, in this order."""
+    """Audio and the utterances that the engine must recognise in it, in order."""
 
     language: str
     sample_rate: int
@@ -48,11 +48,11 @@ class Floor:
         return begin + len(self.pcm) * 1000 // (2 * self.sample_rate)
 
 
-async def heard(recogniser: Recogniser, chunks: list[FloorChunk]) -> list[RecognitionResult]:
-    """All that is recognised in these chunks, which are the last."""
+async def recognise(recogniser: Recogniser, chunks: list[FloorChunk]) -> list[RecognitionResult]:
+    """Recognise chunks to the end, and return all results."""
 
     async def read() -> list[RecognitionResult]:
-        return [recognised async for recognised in recogniser.results()]
+        return [result async for result in recogniser.results()]
 
     async with asyncio.TaskGroup() as group:
         results = group.create_task(read())
@@ -63,79 +63,79 @@ async def heard(recogniser: Recogniser, chunks: list[FloorChunk]) -> list[Recogn
 
 
 def finals(results: list[RecognitionResult]) -> list[RecognitionResult]:
-    return [recognised for recognised in results if recognised.final]
+    return [result for result in results if result.final]
 
 
 class EngineContract:
-    """Its tests ask for the fixtures above."""
+    """Tests for every engine, based on the fixtures above."""
 
-    async def test_it_recognises_what_is_said_in_its_order(
+    async def test_recognises_sentences_in_order(self, engine: Engine, floor: Floor) -> None:
+        async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
+            results = await recognise(recogniser, floor.chunks())
+
+        assert tuple(result.text for result in finals(results)) == floor.texts
+
+    async def test_result_times_are_floor_times_without_overlap(
         self, engine: Engine, floor: Floor
     ) -> None:
         async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
-            results = await heard(recogniser, floor.chunks())
-
-        assert tuple(recognised.text for recognised in finals(results)) == floor.texts
-
-    async def test_times_are_of_the_floor_and_do_not_overlap(
-        self, engine: Engine, floor: Floor
-    ) -> None:
-        async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
-            results = await heard(recogniser, floor.chunks())
+            results = await recognise(recogniser, floor.chunks())
 
         assert results
         end = BEGIN
-        for recognised in results:
-            assert end <= recognised.timestamp < recognised.end_timestamp <= floor.end()
-            if recognised.final:
-                end = recognised.end_timestamp
+        for result in results:
+            assert end <= result.timestamp < result.end_timestamp <= floor.end()
+            if result.final:
+                end = result.end_timestamp
 
-    async def test_a_result_that_is_not_final_is_followed_by_its_final_one(
+    async def test_partial_results_are_followed_by_a_final_one(
         self, engine: Engine, floor: Floor
     ) -> None:
         async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
-            results = await heard(recogniser, floor.chunks())
+            results = await recognise(recogniser, floor.chunks())
 
         assert results[-1].final
-        assert all(recognised.text for recognised in results)
+        assert all(result.text for result in results)
 
-    async def test_times_follow_the_timestamps_after_a_pause(
+    async def test_result_times_follow_the_timestamps_after_a_pause(
         self, engine: Engine, floor: Floor
     ) -> None:
         later = floor.end() + 60_000
         chunks = [*floor.chunks(), *floor.chunks(later)]
         async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
-            results = finals(await heard(recogniser, chunks))
+            results = finals(await recognise(recogniser, chunks))
 
         half = len(results) // 2
         assert half
-        assert all(recognised.end_timestamp <= floor.end() for recognised in results[:half])
+        assert all(result.end_timestamp <= floor.end() for result in results[:half])
         assert all(
-            later <= recognised.timestamp < recognised.end_timestamp <= floor.end(later)
-            for recognised in results[half:]
+            later <= result.timestamp < result.end_timestamp <= floor.end(later)
+            for result in results[half:]
         )
 
-    async def test_without_sound_nothing_is_recognised(self, engine: Engine, floor: Floor) -> None:
+    async def test_without_audio_nothing_is_recognised(self, engine: Engine, floor: Floor) -> None:
         async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
-            assert await heard(recogniser, []) == []
+            assert await recognise(recogniser, []) == []
 
-    async def test_recognisers_do_not_hear_each_other(self, engine: Engine, floor: Floor) -> None:
+    async def test_recognisers_are_independent(self, engine: Engine, floor: Floor) -> None:
         async def hear() -> list[RecognitionResult]:
             async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
-                return await heard(recogniser, floor.chunks())
+                return await recognise(recogniser, floor.chunks())
 
         first, second = await asyncio.gather(hear(), hear())
 
         assert finals(first) == finals(second)
-        assert tuple(recognised.text for recognised in finals(first)) == floor.texts
+        assert tuple(result.text for result in finals(first)) == floor.texts
 
-    async def test_a_recogniser_may_be_left_at_any_time(self, engine: Engine, floor: Floor) -> None:
+    async def test_a_recogniser_may_be_closed_at_any_time(
+        self, engine: Engine, floor: Floor
+    ) -> None:
         for count in (0, 1, len(floor.chunks()) // 2):
             async with engine.recogniser(floor.language, floor.sample_rate) as recogniser:
                 for chunk in floor.chunks()[:count]:
                     await recogniser.hear(chunk)
 
-    async def test_what_it_can_say_is_translated_and_spoken(
+    async def test_translates_and_speaks_a_target_language(
         self, engine: Engine, floor: Floor
     ) -> None:
         assert floor.target in engine.targets(floor.language)
@@ -147,15 +147,15 @@ class EngineContract:
         assert len(spoken) % 2 == 0
         assert any(spoken)
 
-    async def test_faster_is_shorter(self, engine: Engine, floor: Floor) -> None:
+    async def test_faster_speech_is_shorter(self, engine: Engine, floor: Floor) -> None:
         text = await engine.translate(floor.texts[0], floor.language, floor.target)
         spoken = await engine.speak(text, floor.target, floor.sample_rate, 1.0)
-        hurried = await engine.speak(text, floor.target, floor.sample_rate, 1.5)
+        faster = await engine.speak(text, floor.target, floor.sample_rate, 1.5)
 
-        assert 0.5 * len(spoken) < len(hurried) < 0.85 * len(spoken)
+        assert 0.5 * len(spoken) < len(faster) < 0.85 * len(spoken)
 
     @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
-    async def test_it_speaks_at_the_sessions_rate(
+    async def test_speaks_at_the_requested_sample_rate(
         self, engine: Engine, floor: Floor, rate: int
     ) -> None:
         text = await engine.translate(floor.texts[0], floor.language, floor.target)
@@ -164,7 +164,7 @@ class EngineContract:
 
         assert spoken == pytest.approx(reference, rel=0.02)
 
-    async def test_many_ask_at_once_and_get_their_own_answers(
+    async def test_concurrent_translations_get_their_own_results(
         self, engine: Engine, floor: Floor
     ) -> None:
         one_by_one = [
@@ -176,9 +176,7 @@ class EngineContract:
 
         assert at_once == one_by_one * 4
 
-    async def test_languages_it_does_not_know_are_refused(
-        self, engine: Engine, floor: Floor
-    ) -> None:
+    async def test_unsupported_languages_are_refused(self, engine: Engine, floor: Floor) -> None:
         with pytest.raises(UnsupportedLanguageError):
             engine.targets("tlh")
         with pytest.raises(UnsupportedLanguageError):
@@ -189,6 +187,6 @@ class EngineContract:
         with pytest.raises(UnsupportedLanguageError):
             await engine.speak("one", "tlh", floor.sample_rate, 1.0)
 
-    async def test_it_may_be_closed_twice(self, engine: Engine) -> None:
+    async def test_engine_may_be_closed_twice(self, engine: Engine) -> None:
         await engine.close()
         await engine.close()

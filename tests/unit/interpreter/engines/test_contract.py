@@ -1,4 +1,4 @@
-"""The other engines do what every engine must: `aws` on a server of ours, `scripted` by itself."""
+"""Contract tests of the engines `aws` (on the fake server) and `scripted`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.aws_speech import AwsSpeech, floor_pcm
 from tests.unit.interpreter.engines.aws.support import RATE, engine_on
 from tests.unit.interpreter.engines.engine_contract import EngineContract, Floor
 
-# The same again: whoever hears at the same time takes the next sentence.
+# One sentence for all, since concurrent recognisers share the script.
 SENTENCE = "One two three four five."
 FLOOR = Floor("en", RATE, floor_pcm([SENTENCE] * 2), (SENTENCE,) * 2, "es")
 

@@ -1,4 +1,4 @@
-"""The function's handler: what it is invoked with, and what it does with events that are void."""
+"""Handler of the interpreter function, with invalid and outdated events."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from tests.helpers.doubles import ManualClock, RecordingTelemetry
 ENVIRONMENT = {
     "SESSIONS_TABLE": SESSIONS,
     "INTERPRETER_FUNCTION": "interpreter",
-    # Nobody answers there: an event that is void connects nowhere.
+    # Unreachable, since outdated events must not connect.
     "WEBSOCKET_URL": "ws://127.0.0.1:1/dev",
 }
 EVENT = {"sessionId": "golden-eagle-001", "ticket": "very-secret", "generation": 1}
 
 
 class Context:
-    """Lambda's, of a function that was just invoked."""
+    """Lambda context of a function that was just invoked."""
 
     def get_remaining_time_in_millis(self) -> int:
         return 900_000
@@ -51,7 +51,7 @@ def handler(telemetry: RecordingTelemetry) -> Iterator[Any]:
         )
 
 
-def test_an_event_that_is_of_no_session_any_more_ends_at_once(
+def test_an_event_without_a_session_ends_at_once(
     handler: Any, telemetry: RecordingTelemetry
 ) -> None:
     assert handler(EVENT, Context()) == {}
@@ -64,7 +64,7 @@ def test_an_event_that_is_of_no_session_any_more_ends_at_once(
     "event",
     [{}, {**EVENT, "generation": 0}, {**EVENT, "ticket": 7}, {**EVENT, "sessionId": 7}],
 )
-def test_an_event_that_is_none_is_raised_without_what_is_in_it(
+def test_an_invalid_event_raises_an_error_without_its_content(
     handler: Any, event: dict[str, Any]
 ) -> None:
     with pytest.raises(LingocastError) as raised:

@@ -1,4 +1,4 @@
-"""A machine in a run: when it insists on its turn, and when it lets go."""
+"""Machine runs: taking over, retiring, and metrics."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ID = "golden-eagle-001"
 
 
 class FakeMachine:
-    """Notes when it is asked for what."""
+    """Records calls with their times."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self.has_standby = False
-        self.asked: list[tuple[float, str]] = []
+        self.calls: list[tuple[float, str]] = []
         self.over = asyncio.Event()
 
     async def run(self) -> str | None:
@@ -38,17 +38,17 @@ class FakeMachine:
         return "ended"
 
     async def retire(self) -> None:
-        self.asked.append((round(self._loop.time(), 1), "retire"))
+        self.calls.append((round(self._loop.time(), 1), "retire"))
         self.over.set()
 
     async def take_over(self) -> None:
-        self.asked.append((round(self._loop.time(), 1), "take over"))
+        self.calls.append((round(self._loop.time(), 1), "take over"))
 
 
 def work(
     main: Callable[[FakeMachine, MachineRun], Coroutine[Any, Any, None]], *, is_successor: bool
 ) -> FakeMachine:
-    """What a machine was asked for while `main` went on beside it."""
+    """Run `main` beside a machine, and return the machine with its calls."""
 
     async def run(loop: VirtualLoop) -> FakeMachine:
         machine = FakeMachine(loop)
@@ -64,34 +64,34 @@ def work(
     return run_virtually(run)
 
 
-@pytest.mark.parametrize(("is_successor", "asked"), [(True, [(20.0, "take over")]), (False, [])])
-def test_a_successor_insists_once_and_the_first_run_never(
-    is_successor: bool, asked: list[tuple[float, str]]
+@pytest.mark.parametrize(("is_successor", "calls"), [(True, [(20.0, "take over")]), (False, [])])
+def test_a_successor_takes_over_once_and_the_first_run_never(
+    is_successor: bool, calls: list[tuple[float, str]]
 ) -> None:
-    async def main(_machine: FakeMachine, _at_work: MachineRun) -> None:
+    async def main(_machine: FakeMachine, _machine_run: MachineRun) -> None:
         await asyncio.sleep(600)
 
-    assert work(main, is_successor=is_successor).asked == asked
+    assert work(main, is_successor=is_successor).calls == calls
 
 
-def test_a_machine_lets_go_when_somebody_stands_by() -> None:
+def test_a_machine_retires_when_a_stand_by_waits() -> None:
     async def main(machine: FakeMachine, machine_run: MachineRun) -> None:
         asyncio.get_running_loop().call_later(3.1, setattr, machine, "has_standby", True)
         await machine_run.retire(60)
 
-    ((at, what),) = work(main, is_successor=False).asked
+    ((at, what),) = work(main, is_successor=False).calls
     assert what == "retire"
     assert 3.1 <= at <= 3.4
 
 
-def test_a_machine_that_nobody_relieves_lets_go_all_the_same() -> None:
+def test_a_machine_retires_without_a_stand_by_after_its_patience() -> None:
     async def main(_machine: FakeMachine, machine_run: MachineRun) -> None:
         await machine_run.retire(15)
 
-    assert work(main, is_successor=False).asked == [(15.0, "retire")]
+    assert work(main, is_successor=False).calls == [(15.0, "retire")]
 
 
-def test_news_become_metrics_once() -> None:
+def test_news_are_flushed_as_metrics_once() -> None:
     telemetry = RecordingTelemetry()
     metrics = RunMetrics(ID, telemetry)
     renders = Renders(

@@ -1,4 +1,4 @@
-"""One run of a session's interpreter after another: over the real table, in virtual time."""
+"""Successive runs of a session's interpreter, with the real table, in virtual time."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def session() -> Iterator[None]:
 
 
 class Machine:
-    """Interprets until the session ends or it is retired, which takes until a sentence is over."""
+    """Interprets until the session ends, or until it has retired at the end of a sentence."""
 
     def __init__(self, log: list[str], sentence_seconds: float) -> None:
         self._log = log
@@ -78,29 +78,29 @@ class Machine:
         self._log.append("flushes")
 
 
-class Stage:
-    """The function's instances over one table; invoked ones run beside whoever invokes them."""
+class World:
+    """Instances of the function over one table, running concurrently."""
 
     def __init__(self, loop: VirtualLoop, times: RunTimes = TIMES) -> None:
         self._loop = loop
         self._times = times
         self.runs: Any = RunStore(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
         self.telemetry = RecordingTelemetry()
-        self.everything: list[str] = []
+        self.full_log: list[str] = []
         self.machines: list[Machine] = []
         self.invoked: list[tuple[float, RunRequest]] = []
         self.sentence_seconds = 3.0
-        self.successors_come = True
+        self.accept_successors = True
         self.fault: Exception | None = None
         self.running: list[asyncio.Task[RunOutcome]] = []
 
     @property
     def log(self) -> list[str]:
-        """What the machines did, but for their metrics."""
-        return [entry for entry in self.everything if entry != "flushes"]
+        """Actions of the machines, without flushes."""
+        return [entry for entry in self.full_log if entry != "flushes"]
 
     def invoke(self, generation: int = 1, ticket: str = "ticket") -> asyncio.Task[RunOutcome]:
-        """One instance takes the event."""
+        """Invoke an instance."""
         run = InterpreterRun(
             self.runs,
             self._start,
@@ -118,9 +118,9 @@ class Stage:
     def _start(self, session_id: str, ticket: str, generation: int) -> bool:
         request = RunRequest(session_id=session_id, ticket=ticket, generation=generation)
         self.invoked.append((self._loop.time(), request))
-        if self.successors_come:
+        if self.accept_successors:
             self._loop.call_later(2.0, self.invoke, generation, ticket)
-        return self.successors_come
+        return self.accept_successors
 
     @asynccontextmanager
     async def _interpreter(
@@ -130,15 +130,15 @@ class Stage:
         assert generation == stored().generation
         if self.fault is not None:
             raise self.fault
-        machine = Machine(self.everything, self.sentence_seconds)
+        machine = Machine(self.full_log, self.sentence_seconds)
         self.machines.append(machine)
         try:
             yield machine
         finally:
-            self.everything.append("closed")
+            self.full_log.append("closed")
 
     def end_session(self) -> None:
-        """The speaker ends it; the machine that serves it is told within a moment."""
+        """End the session, and notify its machines."""
         assert sessions_repository().end(ID, "c1", self._loop.now_ms())
         for machine in self.machines:
             machine.over.set()
@@ -151,140 +151,140 @@ def stored() -> StoredRun:
     return session.interpreter_run
 
 
-def virtually(main: Callable[[Stage], Coroutine[Any, Any, None]]) -> Stage:
-    made: list[Stage] = []
+def run_world(main: Callable[[World], Coroutine[Any, Any, None]]) -> World:
+    made: list[World] = []
 
     async def run(loop: VirtualLoop) -> None:
-        made.append(Stage(loop))
+        made.append(World(loop))
         await main(made[0])
 
     run_virtually(run)
     return made[0]
 
 
-def test_a_run_lasts_as_long_as_its_session_and_holds_its_lease() -> None:
-    async def main(stage: Stage) -> None:
-        run = stage.invoke()
+def test_a_run_holds_its_lease_until_the_session_ends() -> None:
+    async def main(world: World) -> None:
+        run = world.invoke()
         await asyncio.sleep(500)
         assert stored().generation == 1
         assert stored().lease_until > T0 + 500_000
 
-        stage.end_session()
+        world.end_session()
 
         assert await run is RunOutcome.OVER
 
-    stage = virtually(main)
-    assert stage.log == ["interprets", "closed"]
-    assert stage.everything.count("flushes") == 500 // 60 + 1
-    assert stage.invoked == []
-    assert stage.telemetry.by_dimensions["InterpreterRuns", "over"] == 1
+    world = run_world(main)
+    assert world.log == ["interprets", "closed"]
+    assert world.full_log.count("flushes") == 500 // 60 + 1
+    assert world.invoked == []
+    assert world.telemetry.by_dimensions["InterpreterRuns", "over"] == 1
 
 
-def test_of_two_deliveries_of_one_event_one_is_run() -> None:
-    async def main(stage: Stage) -> None:
-        first, second = stage.invoke(), stage.invoke()
+def test_a_duplicate_event_runs_once() -> None:
+    async def main(world: World) -> None:
+        first, second = world.invoke(), world.invoke()
 
         assert await second is RunOutcome.NOT_OURS
-        stage.end_session()
+        world.end_session()
         assert await first is RunOutcome.OVER
 
-    stage = virtually(main)
-    assert stage.log == ["interprets", "closed"]
+    world = run_world(main)
+    assert world.log == ["interprets", "closed"]
 
 
-def test_a_successor_comes_before_the_time_is_over_and_the_former_retires_then() -> None:
-    async def main(stage: Stage) -> None:
-        first = stage.invoke()
+def test_a_run_starts_its_successor_in_time_and_then_retires() -> None:
+    async def main(world: World) -> None:
+        first = world.invoke()
 
         assert await first is RunOutcome.SUCCEEDED
 
-        second = stage.running[1]
+        second = world.running[1]
         assert not second.done()
         assert stored().generation == 2
-        stage.end_session()
+        world.end_session()
         assert await second is RunOutcome.OVER
 
-    stage = virtually(main)
-    ((asked_at, request),) = stage.invoked
+    world = run_world(main)
+    ((asked_at, request),) = world.invoked
     assert 810 <= asked_at <= 812
     assert (request.session_id, request.ticket, request.generation) == (ID, "ticket", 2)
-    # Nobody is without an interpreter in between: the first one waits for whoever stands by.
-    assert stage.machines[0].patience > 30
-    assert stage.log == ["interprets", "interprets", "retires", "closed", "closed"]
+    # No gap between the interpreters: the first one waits for the stand-by.
+    assert world.machines[0].patience > 30
+    assert world.log == ["interprets", "interprets", "retires", "closed", "closed"]
 
 
-def test_generations_follow_each_other_without_end() -> None:
-    async def main(stage: Stage) -> None:
-        stage.invoke()
+def test_generations_succeed_each_other() -> None:
+    async def main(world: World) -> None:
+        world.invoke()
         await asyncio.sleep(2_700)
-        stage.end_session()
-        await asyncio.gather(*stage.running)
+        world.end_session()
+        await asyncio.gather(*world.running)
 
-    stage = virtually(main)
-    assert [request.generation for _, request in stage.invoked] == list(range(2, 5))
-    endings = [task.result() for task in stage.running]
+    world = run_world(main)
+    assert [request.generation for _, request in world.invoked] == list(range(2, 5))
+    endings = [task.result() for task in world.running]
     assert endings == [RunOutcome.SUCCEEDED] * 3 + [RunOutcome.OVER]
 
 
-def test_a_successor_that_does_not_come_is_asked_for_again_and_waited_for_to_the_end() -> None:
-    async def main(stage: Stage) -> None:
-        stage.successors_come = False
+def test_a_missing_successor_is_requested_again_until_the_time_is_up() -> None:
+    async def main(world: World) -> None:
+        world.accept_successors = False
         began = asyncio.get_running_loop().time()
 
-        assert await stage.invoke() is RunOutcome.OUT_OF_TIME
+        assert await world.invoke() is RunOutcome.OUT_OF_TIME
 
         assert asyncio.get_running_loop().time() - began < LAMBDA_SECONDS - TIMES.reserve + 1
-        # The sweep need not wait for a lease.
+        # The sweep need not wait for the lease to expire.
         assert stored() == StoredRun(1, 0)
 
-    stage = virtually(main)
-    assert stage.machines[0].patience == 0
-    asked_at = [at for at, _ in stage.invoked]
+    world = run_world(main)
+    assert world.machines[0].patience == 0
+    asked_at = [at for at, _ in world.invoked]
     assert len(asked_at) >= 3
-    assert stage.log == ["interprets", "retires", "closed"]
+    assert world.log == ["interprets", "retires", "closed"]
 
 
-def test_a_sentence_without_an_end_does_not_outlast_the_function() -> None:
-    async def main(stage: Stage) -> None:
-        stage.sentence_seconds = 10_000
+def test_an_endless_sentence_does_not_outlast_the_function() -> None:
+    async def main(world: World) -> None:
+        world.sentence_seconds = 10_000
 
-        await stage.invoke()
+        await world.invoke()
 
         assert asyncio.get_running_loop().time() <= LAMBDA_SECONDS - TIMES.reserve + 1
-        stage.end_session()
-        await asyncio.gather(*stage.running)
+        world.end_session()
+        await asyncio.gather(*world.running)
 
-    stage = virtually(main)
-    assert "handover timed out" in stage.telemetry.warnings
+    world = run_world(main)
+    assert "handover timed out" in world.telemetry.warnings
 
 
-def test_a_run_that_is_replaced_from_outside_retires_and_starts_nobody() -> None:
-    async def main(stage: Stage) -> None:
-        first = stage.invoke()
+def test_a_replaced_run_retires_without_starting_a_successor() -> None:
+    async def main(world: World) -> None:
+        first = world.invoke()
         await asyncio.sleep(100)
         again = hash_of("again")
-        assert stage.runs.reissue(ID, stored(), again, T0 + 100_000)
-        assert stage.runs.claim(ID, again, 2, T0 + 100_000)
+        assert world.runs.reissue(ID, stored(), again, T0 + 100_000)
+        assert world.runs.claim(ID, again, 2, T0 + 100_000)
 
         assert await first is RunOutcome.OVER
 
-    stage = virtually(main)
-    assert stage.log == ["interprets", "retires", "closed"]
-    assert stage.invoked == []
+    world = run_world(main)
+    assert world.log == ["interprets", "retires", "closed"]
+    assert world.invoked == []
 
 
 def test_after_the_session_no_successor_is_started() -> None:
-    async def main(stage: Stage) -> None:
-        stage.invoke()
+    async def main(world: World) -> None:
+        world.invoke()
         await asyncio.sleep(805)
-        assert sessions_repository().end(ID, "c1", T0 + 805_000)  # and the machine does not notice
-        await asyncio.gather(*stage.running)
+        assert sessions_repository().end(ID, "c1", T0 + 805_000)  # unnoticed by the machine
+        await asyncio.gather(*world.running)
 
-    assert virtually(main).invoked == []
+    assert run_world(main).invoked == []
 
 
-def test_a_table_that_does_not_answer_for_a_while_ends_nothing() -> None:
-    class Moody:
+def test_a_run_survives_a_temporary_database_outage() -> None:
+    class FlakyRunLeases:
         def __init__(self, runs: RunStore) -> None:
             self._runs = runs
             self.down = False
@@ -300,59 +300,59 @@ def test_a_table_that_does_not_answer_for_a_while_ends_nothing() -> None:
         def release(self, *given: Any) -> bool:
             return self._runs.release(*given)
 
-    async def main(stage: Stage) -> None:
-        stage.runs = moody = Moody(stage.runs)
-        run = stage.invoke()
+    async def main(world: World) -> None:
+        world.runs = flaky = FlakyRunLeases(world.runs)
+        run = world.invoke()
         await asyncio.sleep(50)
-        moody.down = True
+        flaky.down = True
         await asyncio.sleep(25)
-        moody.down = False
+        flaky.down = False
         await asyncio.sleep(25)
         assert not run.done()
-        stage.end_session()
+        world.end_session()
         assert await run is RunOutcome.OVER
 
-    assert "run not renewed" in virtually(main).telemetry.warnings
+    assert "run not renewed" in run_world(main).telemetry.warnings
 
 
-def test_what_cannot_work_at_all_is_raised_and_the_next_run_need_not_wait() -> None:
-    async def main(stage: Stage) -> None:
-        stage.fault = RuntimeError("no such right")
+def test_a_permanent_error_is_raised_after_releasing_the_lease() -> None:
+    async def main(world: World) -> None:
+        world.fault = RuntimeError("no such right")
         with pytest.raises(RuntimeError, match="no such right"):
-            await stage.invoke()
+            await world.invoke()
 
         assert stored() == StoredRun(1, 0)
-        stage.fault = None
-        again = stage.invoke()  # a late delivery, say
+        world.fault = None
+        again = world.invoke()  # for example, a late delivery
         await asyncio.sleep(1)
         assert stored().generation == 2
-        stage.end_session()
+        world.end_session()
         assert await again is RunOutcome.OVER
 
-    virtually(main)
+    run_world(main)
 
 
-def test_who_waits_to_be_relieved_is_over_with_the_session() -> None:
-    async def main(stage: Stage) -> None:
-        first = stage.invoke()
-        stage.sentence_seconds = 10_000
+def test_a_retiring_run_ends_with_the_session() -> None:
+    async def main(world: World) -> None:
+        first = world.invoke()
+        world.sentence_seconds = 10_000
         await asyncio.sleep(815)
         assert stored().generation == 2
 
-        stage.end_session()
+        world.end_session()
 
         assert await first is RunOutcome.SUCCEEDED
         assert asyncio.get_running_loop().time() < 820
-        await asyncio.gather(*stage.running)
+        await asyncio.gather(*world.running)
 
-    assert virtually(main).telemetry.warnings == []
+    assert run_world(main).telemetry.warnings == []
 
 
-def test_a_machine_that_fails_while_the_run_is_its_own_is_told_of() -> None:
-    async def main(stage: Stage) -> None:
-        run = stage.invoke()
+def test_a_machine_error_is_raised_while_the_run_holds_its_lease() -> None:
+    async def main(world: World) -> None:
+        run = world.invoke()
         await asyncio.sleep(5)
-        (machine,) = stage.machines
+        (machine,) = world.machines
         machine.fault = RuntimeError("out of order")
         machine.over.set()
 
@@ -360,27 +360,27 @@ def test_a_machine_that_fails_while_the_run_is_its_own_is_told_of() -> None:
             await run
         assert stored() == StoredRun(1, 0)
 
-    virtually(main)
+    run_world(main)
 
 
-def test_a_machine_that_is_refused_as_another_run_has_come_is_no_fault() -> None:
-    async def main(stage: Stage) -> None:
-        run = stage.invoke()
+def test_a_machine_refused_after_a_takeover_is_no_error() -> None:
+    async def main(world: World) -> None:
+        run = world.invoke()
         await asyncio.sleep(5)
         again = hash_of("again")
-        assert stage.runs.reissue(ID, stored(), again, T0 + 5_000)
-        assert stage.runs.claim(ID, again, 2, T0 + 5_000)
-        (machine,) = stage.machines
+        assert world.runs.reissue(ID, stored(), again, T0 + 5_000)
+        assert world.runs.claim(ID, again, 2, T0 + 5_000)
+        (machine,) = world.machines
         machine.fault = RuntimeError("FORBIDDEN")
         machine.over.set()
 
         assert await run is RunOutcome.OVER
         assert stored() == StoredRun(2, T0 + 5_000 + RUN_LEASE_MS)
 
-    virtually(main)
+    run_world(main)
 
 
-def test_an_event_shows_no_ticket() -> None:
+def test_the_ticket_is_hidden_in_the_repr() -> None:
     event = {"sessionId": ID, "ticket": "very-secret", "generation": 1}
 
     request = RunRequest(session_id=ID, ticket="very-secret", generation=1)

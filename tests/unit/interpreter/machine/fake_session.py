@@ -1,6 +1,4 @@
-"""A session in memory, as far as machines need one: seats, leases by the rules of the protocol,
-who listens, and a floor that a test speaks on.
-"""
+"""In-memory session for machines: seats, leases by the protocol's rules, listeners and a floor."""
 
 from __future__ import annotations
 
@@ -51,8 +49,8 @@ def refused(code: str, *, retryable: bool = False) -> RequestRefusedError:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A chunk that was heard in a language."""
+class SentChunk:
+    """A chunk delivered to the listeners of a language."""
 
     language: str
     epoch: int
@@ -64,13 +62,13 @@ class Sent:
 
 
 class FakeSession:
-    """`distribution` is who listens; `sent` and `captions` what was heard and read."""
+    """Fake session. Set `distribution` to the listeners; see `sent` and `captions` for output."""
 
     def __init__(self, time: VirtualTime, audio_format: AudioFormat | None = None) -> None:
         self.time = time
         self.format = audio_format or AudioFormat()
         self.distribution: dict[str, int] = {}
-        self.sent: list[Sent] = []
+        self.sent: list[SentChunk] = []
         self.refused_chunks = 0
         self.captions: list[SendCaption] = []
         self.seats: list[FakeSeat] = []
@@ -81,9 +79,9 @@ class FakeSession:
         self.opened = 0
         self.join_faults: list[ClientError] = []
         self.status_faults: list[ClientError] = []
-        self.history: list[tuple[str, str]] = []  # what was asked, and in which language
+        self.history: list[tuple[str, str]] = []  # requests and their languages
         self._seq = 0
-        self.speakers_clock_ms = 0  # ahead of everybody else's
+        self.speaker_clock_ahead_ms = 0
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[FakeSeat]:
@@ -95,7 +93,7 @@ class FakeSession:
             self.remove(seat)
 
     async def speak(self, *pattern: tuple[bytes, float], epoch: int = 1) -> None:
-        """Say on the floor: loud or quiet for so many seconds each, in real time."""
+        """Send floor audio in real time: (sample, seconds) pairs, loud or quiet."""
         pcm = b"".join(
             sample * round(seconds * self.format.sample_rate) for sample, seconds in pattern
         )
@@ -106,13 +104,13 @@ class FakeSession:
         await self.time.settle()
 
     def chunk(self, pcm: bytes, epoch: int = 1) -> Audio:
-        """One chunk of the floor arrives everywhere."""
+        """Deliver one floor chunk to all seats."""
         audio = Audio(
             session_id=SESSION,
             language="en",
             epoch=epoch,
             seq=self._seq,
-            timestamp=self.time.now_ms() - self.format.chunk_ms + self.speakers_clock_ms,
+            timestamp=self.time.now_ms() - self.format.chunk_ms + self.speaker_clock_ahead_ms,
             audio=pcm,
         )
         self._seq += 1
@@ -127,7 +125,7 @@ class FakeSession:
     def holder(self, language: str) -> FakeSeat | None:
         return self.holders.get(language)
 
-    def waiting(self, language: str) -> list[FakeSeat]:
+    def standbys(self, language: str) -> list[FakeSeat]:
         return [
             seat
             for seat in self.seats
@@ -135,28 +133,28 @@ class FakeSession:
         ]
 
     def grant(self, language: str, seat: FakeSeat | None, reason: LeaseReason) -> None:
-        """That seat (None: a person) is the voice from now on."""
+        """Grant the lease to a seat, or to a person (None)."""
         former = self.holders.get(language)
         self.epochs[language] = self.epochs.get(language, 0) + 1
         self.holders[language] = seat
-        for concerned in (former, seat):
-            if concerned is not None:
-                concerned.told(reason)
+        for affected in (former, seat):
+            if affected is not None:
+                affected.notify_lease(reason)
 
-    def free(self, language: str, reason: LeaseReason = "left") -> None:
-        """The voice is lost: the next who waits is it, or nobody."""
+    def release(self, language: str, reason: LeaseReason = "left") -> None:
+        """Release the lease, and promote the first stand-by if there is one."""
         former = self.holders.pop(language, None)
-        waiting = [seat for seat in self.waiting(language) if seat is not former]
-        if waiting:
-            self.grant(language, waiting[0], "promoted")
+        standbys = [seat for seat in self.standbys(language) if seat is not former]
+        if standbys:
+            self.grant(language, standbys[0], "promoted")
         if former is not None:
-            former.told(reason)
+            former.notify_lease(reason)
 
     def remove(self, seat: FakeSeat) -> None:
         if seat in self.seats:
             self.seats.remove(seat)
             if self.holders.get(seat.language) is seat:
-                self.free(seat.language)
+                self.release(seat.language)
 
     def pause(self, *, paused: bool) -> None:
         self.broadcast = msgspec.structs.replace(
@@ -189,14 +187,14 @@ class FakeSession:
 
 
 class FakeSeat:
-    """A connection to the session, which a test can break and mend."""
+    """Fake connection to the session, which tests can break and restore."""
 
     def __init__(self, session: FakeSession) -> None:
         self.session = session
         self.language = ""
         self.state: SessionState | None = None
-        self.away = False
-        self.stuck = False  # chunks do not leave
+        self.disconnected = False
+        self.blocked = False  # sending chunks never returns
         self._kept: SessionState | None = None
         self._events: asyncio.Queue[Event | ClientError] = asyncio.Queue()
 
@@ -208,7 +206,7 @@ class FakeSeat:
             self.state = self.state.with_broadcast(self.session.broadcast)
         self._events.put_nowait(event)
 
-    def told(self, reason: LeaseReason) -> None:
+    def notify_lease(self, reason: LeaseReason) -> None:
         if self.state is None:
             return
         lease = self.lease()
@@ -220,26 +218,26 @@ class FakeSeat:
         return Lease(
             language=self.language,
             holds=holds and self.language in session.holders,
-            standbys=len(session.waiting(self.language)),
+            standbys=len(session.standbys(self.language)),
             lease_until=session.time.now_ms() + 2_500,
             epoch=session.epochs.get(self.language) if holds else None,
         )
 
-    def lose(self) -> None:
-        """The connection is lost; it comes back with `back`."""
-        self.away, self._kept, self.state = True, self.state, None
+    def disconnect(self) -> None:
+        """Lose the connection, until `reconnect`."""
+        self.disconnected, self._kept, self.state = True, self.state, None
         self.push(Disconnected("lost", 60))
         self.session.remove(self)
 
-    def back(self) -> None:
-        """It is there again, with a seat."""
+    def reconnect(self) -> None:
+        """Restore the connection and its seat."""
         assert self._kept is not None
-        self.away, self.state = False, self._kept
-        self._sit()
+        self.disconnected, self.state = False, self._kept
+        self._take_seat()
         self.push(Reconnected(self._joined(), 1.0))
 
     def fail(self, fault: ClientError) -> None:
-        """It is lost for good."""
+        """Lose the connection permanently."""
         self.state = None
         self._events.put_nowait(fault)
         self.session.remove(self)
@@ -275,10 +273,10 @@ class FakeSeat:
             connection_expires_at=session.time.now_ms() + 7_200_000,
             resume_token="secret",
         )
-        self._sit()
+        self._take_seat()
         return self._joined()
 
-    def _sit(self) -> None:
+    def _take_seat(self) -> None:
         session = self.session
         session.seats.append(self)
         if self.language not in session.holders:
@@ -319,10 +317,10 @@ class FakeSeat:
 
     async def hand_over(self) -> InterpreterLease:
         self.session.history.append(("handOver", self.language))
-        waiting = self.session.waiting(self.language)
-        if not waiting:
+        standbys = self.session.standbys(self.language)
+        if not standbys:
             raise refused("NO_STANDBY")
-        self.session.grant(self.language, waiting[0], "handedOver")
+        self.session.grant(self.language, standbys[0], "handedOver")
         return InterpreterLease(session_id=SESSION, lease=self.lease(), reason="asked")
 
     async def session_status(
@@ -339,16 +337,16 @@ class FakeSeat:
         self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
     ) -> None:
         session = self.session
-        if self.stuck:
+        if self.blocked:
             await asyncio.Event().wait()
-        if self.away or self.state is None:
+        if self.disconnected or self.state is None:
             raise UnavailableError
         if session.holders.get(self.language) is not self:
             session.refused_chunks += 1
             self.push(AudioRefused(seq, refused("FORBIDDEN")))
             return
         session.sent.append(
-            Sent(
+            SentChunk(
                 self.language,
                 session.epochs[self.language],
                 seq,
@@ -360,7 +358,7 @@ class FakeSeat:
         )
 
     async def send_caption(self, caption: SendCaption) -> None:
-        if self.away:
+        if self.disconnected:
             raise UnavailableError
         self.session.captions.append(caption)
         if caption.language == "en":
@@ -389,4 +387,4 @@ def _pushed(caption: SendCaption) -> Caption:
     )
 
 
-GONE = ConnectionLostError("the connection broke off")
+CONNECTION_LOST = ConnectionLostError("the connection broke off")

@@ -1,4 +1,4 @@
-"""A machine at work in a session in memory, in time that a test lets pass."""
+"""Machines in an in-memory session, in virtual time."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from interpreter.machine.options import Limits, Options
 from interpreter.machine.report import Hooks, LeaseChanged, News
 from shared.models.audio_format import AudioFormat
 from tests.helpers.virtual_time import VirtualTime
-from tests.unit.interpreter.machine.fake_session import LOUD, QUIET, SESSION, FakeSession, Sent
+from tests.unit.interpreter.machine.fake_session import LOUD, QUIET, SESSION, FakeSession, SentChunk
 
 SENTENCE = ((LOUD, 1.0), (QUIET, 0.6))
-# The scripted engine's "[es] alpha" lasts for three chunks of 200 ms.
+# The scripted engine speaks "[es] alpha" in three chunks of 200 ms.
 SHORT = ("alpha", "bravo", "delta", "gamma")
 SHORT_CHUNKS = 3
 
 
 @dataclass
-class Stage:
-    """`machine` is there once it was started; several may be."""
+class World:
+    """A session, an engine, and any number of machines."""
 
     time: VirtualTime = field(default_factory=VirtualTime)
     engine: ScriptedEngine = field(default_factory=lambda: ScriptedEngine(SHORT))
@@ -51,7 +51,7 @@ class Stage:
         )
 
     async def start(self, machine: Machine) -> asyncio.Task[str | None]:
-        """Let it run, until it has found its seats."""
+        """Run the machine until it has taken its seats."""
         task = asyncio.create_task(machine.run())
         self.tasks.append(task)
         await self.time.advance(0.1)
@@ -61,32 +61,32 @@ class Stage:
         task.cancel()
         await self.time.settle()
 
-    async def sentence(self, times: int = 1) -> None:
-        """Somebody says something on the floor, and is quiet for a moment."""
+    async def speak_sentence(self, times: int = 1) -> None:
+        """Speak sentences on the floor, each followed by a short silence."""
         for _ in range(times):
             await self.session.speak(*SENTENCE)
 
-    def heard(self, language: str = "es") -> list[Sent]:
+    def sent(self, language: str = "es") -> list[SentChunk]:
         return [sent for sent in self.session.sent if sent.language == language]
 
-    def read(self, language: str | None = None, *, final: bool = True) -> list[str]:
-        """The captions of the floor (en), or (None) of the translations."""
+    def captions(self, language: str | None = None, *, final: bool = True) -> list[str]:
+        """Caption texts of the floor (`en`) or of the translations (None)."""
         return [
             caption.text
             for caption in self.session.captions
             if caption.language == language and caption.final is final
         ]
 
-    def turns(self) -> list[tuple[str, bool]]:
+    def lease_changes(self) -> list[tuple[str, bool]]:
         return [(it.language, it.holds) for it in self.news if isinstance(it, LeaseChanged)]
 
 
 @contextlib.asynccontextmanager
-async def stage(
+async def machine_world(
     engine: ScriptedEngine | None = None, audio_format: AudioFormat | None = None
-) -> AsyncIterator[Stage]:
-    """Everything that was started is ended with the block."""
-    built = Stage(
+) -> AsyncIterator[World]:
+    """A world whose machines end with the block."""
+    built = World(
         engine=engine or ScriptedEngine(SHORT), audio_format=audio_format or AudioFormat()
     )
     try:
@@ -97,6 +97,6 @@ async def stage(
         await asyncio.gather(*built.tasks, return_exceptions=True)
 
 
-def is_hum(sent: Sent) -> bool:
-    """Whether it is the scripted engine's voice in that language, perhaps with silence after it."""
+def is_hum(sent: SentChunk) -> bool:
+    """Whether a chunk is the scripted engine's speech, possibly padded with silence."""
     return set(sent.audio) <= {0, hum_byte(sent.language)} and any(sent.audio)

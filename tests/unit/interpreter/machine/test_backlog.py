@@ -1,4 +1,4 @@
-"""How fast a voice speaks, what it leaves out, and when its chunks go."""
+"""Speed and skipping of the speech backlog, and pacing of chunks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interpreter.machine.backlog import Backlog
 from interpreter.machine.pacer import Pacer, full_chunks
 from shared.models.audio_format import AudioFormat
 
-HURRY_MS, MOST_MS, FASTEST = 2_000, 8_000, 1.5
+SPEED_UP_MS, MAX_MS, MAX_SPEED = 2_000, 8_000, 1.5
 
 
 @dataclass(frozen=True)
@@ -22,33 +22,33 @@ class Sentence:
     duration_ms: float
 
 
-class Voice(RuleBasedStateMachine):
-    """Sentences come, are spoken bit by bit, or are left out; none is lost otherwise."""
+class BacklogModel(RuleBasedStateMachine):
+    """Sentences are added, sent piece by piece, or skipped. None is lost otherwise."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.backlog: Backlog[Sentence] = Backlog(HURRY_MS, MOST_MS, FASTEST)
+        self.backlog: Backlog[Sentence] = Backlog(SPEED_UP_MS, MAX_MS, MAX_SPEED)
         self.number = 0
         self.waiting: list[Sentence] = []
         self.spoken: list[int] = []
         self.rest = 0.0
 
     @rule(duration_ms=st.integers(100, 12_000))
-    def comes(self, duration_ms: int) -> None:
+    def add(self, duration_ms: int) -> None:
         self.number += 1
         new = Sentence(self.number, duration_ms)
         skipped = self.backlog.add(new)
         self.waiting.append(new)
         assert skipped == self.waiting[: len(skipped)], "the oldest"
         del self.waiting[: len(skipped)]
-        assert self.waiting, "what is new is not left out"
+        assert self.waiting, "the newest is kept"
         if skipped:
             without_last = self.rest + sum(it.duration_ms for it in self.waiting)
-            assert without_last + skipped[-1].duration_ms > MOST_MS, "no more than need be"
+            assert without_last + skipped[-1].duration_ms > MAX_MS, "no more than necessary"
 
     @precondition(lambda self: self.rest == 0)
     @rule()
-    def is_begun(self) -> None:
+    def take(self) -> None:
         taken = self.backlog.take()
         if not self.waiting:
             assert taken is None
@@ -60,12 +60,12 @@ class Voice(RuleBasedStateMachine):
 
     @precondition(lambda self: self.rest > 0)
     @rule(duration_ms=st.integers(100, 1_000))
-    def goes_on(self, duration_ms: int) -> None:
+    def send(self, duration_ms: int) -> None:
         self.backlog.sent(duration_ms)
         self.rest = max(self.rest - duration_ms, 0)
 
     @rule()
-    def is_hushed(self) -> None:
+    def clear(self) -> None:
         assert self.backlog.clear() == self.waiting
         self.waiting, self.rest = [], 0.0
 
@@ -73,48 +73,48 @@ class Voice(RuleBasedStateMachine):
     def is_bounded(self) -> None:
         unsent = self.rest + sum(sentence.duration_ms for sentence in self.waiting)
         assert self.backlog.unsent_ms == unsent
-        assert unsent <= MOST_MS or len(self.waiting) <= 1
+        assert unsent <= MAX_MS or len(self.waiting) <= 1
         assert self.backlog.is_empty is (not self.waiting)
 
     @invariant()
-    def speaks_as_fast_as_need_be(self) -> None:
+    def speed_grows_with_the_backlog(self) -> None:
         speed, unsent = self.backlog.speed(), self.backlog.unsent_ms
-        assert 1 <= speed <= FASTEST
-        assert (speed == 1) is (unsent <= HURRY_MS)
-        if unsent >= MOST_MS:
-            assert speed == FASTEST
+        assert 1 <= speed <= MAX_SPEED
+        assert (speed == 1) is (unsent <= SPEED_UP_MS)
+        if unsent >= MAX_MS:
+            assert speed == MAX_SPEED
 
 
-TestVoice = Voice.TestCase
+TestBacklogModel = BacklogModel.TestCase
 
 
 @given(st.lists(st.integers(0, 1_000), min_size=1, max_size=60))
-def test_a_pace_is_kept_without_bursts(delays: list[int]) -> None:
-    """Each chunk is sent when it may, or so many ms late."""
+def test_pacer_sends_in_real_time_without_bursts(delays: list[int]) -> None:
+    """Each chunk is sent when due, plus a delay."""
     pacer, now = Pacer(200), 0.0
     sent: list[tuple[float, int]] = []
     for delay in delays:
         now += pacer.wait_ms(now) + delay
         sent.append((now, pacer.stamp(now)))
     for (_, before), (_, after) in itertools.pairwise(sent):
-        assert after - before >= 200, "no two overlap"
+        assert after - before >= 200, "no overlap"
     for at, timestamp in sent:
         assert at - 400 <= timestamp <= at - 200, "as if just captured, or a little late"
 
 
-def test_the_first_chunk_goes_at_once_and_the_next_ones_in_real_time() -> None:
+def test_first_chunk_is_sent_at_once_and_the_next_in_real_time() -> None:
     pacer = Pacer(200)
     assert pacer.wait_ms(1_000) == 0
     assert pacer.stamp(1_000) == 800
     assert pacer.wait_ms(1_050) == 150
     assert pacer.stamp(1_200) == 1_000
-    # After a pause it is the same again.
+    # The same applies after a pause.
     assert pacer.wait_ms(9_000) == 0
     assert pacer.stamp(9_000) == 8_800
 
 
 @given(st.integers(0, 20_000))
-def test_chunks_are_full_and_hold_everything(size: int) -> None:
+def test_full_chunks_are_padded_and_lose_nothing(size: int) -> None:
     audio_format = AudioFormat(chunk_ms=100)
     pcm = bytes(index % 255 + 1 for index in range(size))
     chunks = full_chunks(pcm, audio_format)

@@ -1,4 +1,4 @@
-"""Following who listens, over a service that may be out of reach."""
+"""Polling of the session status while the service may be unreachable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SESSION = "golden-eagle-427"
 
 
 class Time:
-    """Passes only by being waited for; a clock, too."""
+    """Clock that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -35,7 +35,7 @@ class Time:
 
 
 class Service:
-    """Answers so many times, and is then out of reach."""
+    """Answers a number of times, and is then unreachable."""
 
     def __init__(self, answers: int) -> None:
         self._answers = answers
@@ -65,18 +65,18 @@ class Service:
     ("answers", "patience", "ends_after"),
     [(5, 10.0, 10.0), (5, 60.0, 60.0), (5, 0.0, 0.0), (0, 60.0, 3.0), (0, 1.0, 1.0)],
 )
-async def test_it_gives_up_after_as_long_as_it_was_told(
+async def test_watcher_gives_up_after_its_patience(
     answers: int, patience: float, ends_after: float
 ) -> None:
-    time, told = Time(), list[SessionStatus]()
+    time, statuses = Time(), list[SessionStatus]()
     options = Options(session_id=SESSION, limits=Limits(patience_seconds=patience))
     watcher = DemandWatcher(
-        Service(answers).open, options, told.append, clock=time, sleep=time.sleep
+        Service(answers).open, options, statuses.append, clock=time, sleep=time.sleep
     )
 
     with pytest.raises(UnreachableError):
         await watcher.run()
 
-    assert len(told) == answers
+    assert len(statuses) == answers
     last_answer = max(answers - 1, 0) * options.limits.poll_seconds
     assert ends_after < time.now - last_answer <= ends_after + 2 * options.limits.poll_seconds

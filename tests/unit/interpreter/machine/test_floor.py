@@ -1,4 +1,4 @@
-"""The floor's chunks in order, each once, and the last of them kept."""
+"""Reordering and history of floor chunks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.client.support import audio
 PATIENCE_MS = 200
 FORMAT = AudioFormat()
 
-# Chunks as they arrive: which one, of which epoch, and how long after the one before.
+# Arriving chunks: epoch, sequence number, and ms after the previous arrival.
 arrivals = st.lists(
     st.tuples(st.integers(1, 3), st.integers(0, 40), st.integers(0, 120)), max_size=80
 )
@@ -32,14 +32,14 @@ def _heard(order: ReorderBuffer, arriving: list[tuple[int, int, int]]) -> list[t
 
 
 @given(arrivals)
-def test_chunks_come_out_in_order_and_once(arriving: list[tuple[int, int, int]]) -> None:
+def test_chunks_come_out_in_order_without_duplicates(arriving: list[tuple[int, int, int]]) -> None:
     heard = _heard(ReorderBuffer(PATIENCE_MS), arriving)
     assert heard == sorted(set(heard))
     assert set(heard) <= {(epoch, seq) for epoch, seq, _ in arriving}
 
 
 @given(arrivals)
-def test_nothing_waits_longer_than_patience(arriving: list[tuple[int, int, int]]) -> None:
+def test_no_chunk_waits_longer_than_the_patience(arriving: list[tuple[int, int, int]]) -> None:
     order, now = ReorderBuffer(PATIENCE_MS), 0
     for epoch, seq, later in arriving:
         now += later
@@ -49,7 +49,7 @@ def test_nothing_waits_longer_than_patience(arriving: list[tuple[int, int, int]]
 
 
 @given(st.sets(st.integers(1, 59)))
-def test_neighbours_that_overtook_each_other_are_not_lost(lost: set[int]) -> None:
+def test_swapped_neighbours_are_not_lost(lost: set[int]) -> None:
     order = ReorderBuffer(PATIENCE_MS)
     sent = [seq for seq in range(60) if seq not in lost]
     pairs = list(zip(sent[1::2], sent[2::2], strict=False))
@@ -64,7 +64,7 @@ def test_neighbours_that_overtook_each_other_are_not_lost(lost: set[int]) -> Non
     assert [chunk.seq for chunk in heard] == [0, *(seq for pair in pairs for seq in pair)]
 
 
-def test_chunks_in_order_do_not_wait() -> None:
+def test_chunks_in_sequence_are_released_at_once() -> None:
     order = ReorderBuffer(PATIENCE_MS)
     for seq in range(5):
         order.push(audio(seq), seq)
@@ -72,7 +72,7 @@ def test_chunks_in_order_do_not_wait() -> None:
     assert order.missing == 0
 
 
-def test_a_chunk_after_a_gap_waits_for_what_is_missing_and_then_goes() -> None:
+def test_a_chunk_after_a_gap_waits_for_the_missing_ones() -> None:
     order = ReorderBuffer(PATIENCE_MS)
     order.push(audio(0), 0)
     order.pop(0)
@@ -82,7 +82,7 @@ def test_a_chunk_after_a_gap_waits_for_what_is_missing_and_then_goes() -> None:
     assert order.missing == 2
 
 
-def test_a_newer_epoch_ends_the_one_before() -> None:
+def test_a_newer_epoch_ends_the_previous_one() -> None:
     order = ReorderBuffer(PATIENCE_MS)
     for seq, epoch in ((0, 1), (2, 1), (7, 2)):
         order.push(audio(seq, epoch), 0)
@@ -92,7 +92,7 @@ def test_a_newer_epoch_ends_the_one_before() -> None:
 
 
 @given(st.integers(0, 40), st.integers(-500, 9_000))
-def test_what_is_kept_is_given_to_the_sample(chunks: int, since: int) -> None:
+def test_history_is_cut_to_the_sample(chunks: int, since: int) -> None:
     recent = FloorHistory(FORMAT, 4_000)
     for index in range(chunks):
         recent.add(FloorChunk(index * 200, bytes([index]) * FORMAT.chunk_bytes))
@@ -104,7 +104,7 @@ def test_what_is_kept_is_given_to_the_sample(chunks: int, since: int) -> None:
     assert recent.end == (end if chunks else None)
 
 
-def test_what_was_said_by_another_clock_is_not_kept() -> None:
+def test_history_is_dropped_when_the_clock_steps_back() -> None:
     recent = FloorHistory(FORMAT, 4_000)
     for timestamp in (10_000_000, 10_000_200, 1_000, 1_200):
         recent.add(FloorChunk(timestamp, bytes(FORMAT.chunk_bytes)))
@@ -112,7 +112,7 @@ def test_what_was_said_by_another_clock_is_not_kept() -> None:
     assert recent.end == 1_400
 
 
-def test_loudness() -> None:
+def test_loudness_is_the_root_mean_square() -> None:
     assert loudness(b"") == 0
     assert loudness(bytes(640)) == 0
     assert loudness(b"\x00\x20" * 320) == pytest.approx(8_192)

@@ -1,4 +1,4 @@
-"""The listener hands a chunk to the recogniser at once, whatever the event loop is doing then."""
+"""The floor listener forwards chunks at once, in any state of the event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers.virtual_time import T0, VirtualTime
 FORMAT = AudioFormat()
 
 
-class _Listening(Recogniser):
+class _Recorder(Recogniser):
     def __init__(self) -> None:
         self.heard: list[int] = []
 
@@ -37,18 +37,18 @@ class _Listening(Recogniser):
 
 
 class _Engine:
-    """Recognises with `listening`, and does everything else as the scripted engine does."""
+    """The scripted engine, with `recorder` as its recogniser."""
 
     def __init__(self) -> None:
         scripted = ScriptedEngine(())
         self.name, self.targets = scripted.name, scripted.targets
         self.translate, self.speak, self.close = scripted.translate, scripted.speak, scripted.close
-        self.listening = _Listening()
+        self.recorder = _Recorder()
 
     def recogniser(
         self, language: str, sample_rate: int
     ) -> AbstractAsyncContextManager[Recogniser]:
-        return contextlib.nullcontext(self.listening)
+        return contextlib.nullcontext(self.recorder)
 
 
 def _chunk(seq: int) -> Audio:
@@ -63,7 +63,7 @@ def _chunk(seq: int) -> Audio:
 
 
 @pytest.mark.parametrize("turns", range(25))
-async def test_a_chunk_is_recognised_without_time_passing(turns: int) -> None:
+async def test_chunks_reach_the_recogniser_at_once(turns: int) -> None:
     time, engine = VirtualTime(), _Engine()
     context = ListenerContext(
         engine, "en", FORMAT, Limits(), time.now_ms, time.sleep, Report(), Hooks(lambda news: None)
@@ -73,10 +73,10 @@ async def test_a_chunk_is_recognised_without_time_passing(turns: int) -> None:
     listener.listen(0)
     await time.settle()
     listener.receive(_chunk(0), time.now_ms())
-    for _ in range(turns):  # whatever the listener does meanwhile
+    for _ in range(turns):  # let the listener reach any state
         await asyncio.sleep(0)
     listener.receive(_chunk(1), time.now_ms())
     await time.settle()
-    assert engine.listening.heard == [0, 1]
+    assert engine.recorder.heard == [0, 1]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

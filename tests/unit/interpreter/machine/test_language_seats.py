@@ -1,4 +1,4 @@
-"""In which languages a machine sits: bounded, whatever its listeners choose."""
+"""Number and choice of a machine's seats."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from interpreter.machine.language_seat import LanguageSeat
 from interpreter.machine.language_seats import LanguageSeats
 from interpreter.machine.options import Limits, Options
 from shared.models.broadcast_state import BroadcastState
-from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES as MOST
+from shared.models.interpretation import MAX_INTERPRETED_LANGUAGES as MAX
 from shared.protocol.messages import SessionStatus
 
-LANGUAGES = [f"en-x-{number:02d}" for number in range(3 * MOST)]
+LANGUAGES = [f"en-x-{number:02d}" for number in range(3 * MAX)]
 
 
 class Polyglot:
-    """An engine that can do all of them."""
+    """An engine that supports all languages of the test."""
 
     def targets(self, source: str) -> frozenset[str]:
         return frozenset(LANGUAGES)
@@ -44,7 +44,7 @@ class SilentSeat:
 
 
 class Clock:
-    """Moved by a test."""
+    """Clock moved by the test."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -68,8 +68,8 @@ def status(distribution: dict[str, int]) -> SessionStatus:
     )
 
 
-class Sitting:
-    """A machine's seats, with time that passes by hand."""
+class SeatsHarness:
+    """A machine's seats with a manual clock."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -88,8 +88,8 @@ class Sitting:
         )
         self.seats.set_floor_language("en")
 
-    async def hear(self, distribution: dict[str, int]) -> set[str]:
-        """Who is served once so many listen."""
+    async def serve(self, distribution: dict[str, int]) -> set[str]:
+        """Languages served after a change of the listeners."""
         self.clock.now += 1
         self.seats.update(status(distribution))
         for _ in range(5):
@@ -97,34 +97,34 @@ class Sitting:
         return set(self.seats.by_language)
 
 
-async def test_it_sits_in_as_many_as_may_be_listed_where_most_listen() -> None:
-    sitting = Sitting()
+async def test_seats_are_limited_to_the_languages_with_most_listeners() -> None:
+    harness = SeatsHarness()
     crowd = dict.fromkeys(LANGUAGES, 1)
 
-    served = await sitting.hear({**crowd, LANGUAGES[-1]: 2})
+    served = await harness.serve({**crowd, LANGUAGES[-1]: 2})
 
-    assert len(served) == MOST
+    assert len(served) == MAX
     assert LANGUAGES[-1] in served
 
 
-async def test_who_is_served_is_not_displaced_by_as_few_listeners() -> None:
-    sitting = Sitting()
-    later = LANGUAGES[MOST:]
-    before = await sitting.hear(dict.fromkeys(later[:MOST], 1))
+async def test_a_served_language_keeps_its_seat_on_a_tie() -> None:
+    harness = SeatsHarness()
+    later = LANGUAGES[MAX:]
+    before = await harness.serve(dict.fromkeys(later[:MAX], 1))
 
-    served = await sitting.hear(dict.fromkeys(LANGUAGES, 1))
+    served = await harness.serve(dict.fromkeys(LANGUAGES, 1))
 
-    assert served == before == set(later[:MOST])
+    assert served == before == set(later[:MAX])
 
 
-async def test_more_listeners_displace_fewer() -> None:
-    sitting = Sitting()
-    vandals = dict.fromkeys(LANGUAGES[:MOST], 1)
-    await sitting.hear(vandals)
+async def test_a_language_with_more_listeners_displaces_one_with_fewer() -> None:
+    harness = SeatsHarness()
+    earlier = dict.fromkeys(LANGUAGES[:MAX], 1)
+    await harness.serve(earlier)
 
-    served = await sitting.hear({**vandals, LANGUAGES[-1]: 2})
+    served = await harness.serve({**earlier, LANGUAGES[-1]: 2})
 
-    assert len(served) == MOST
+    assert len(served) == MAX
     assert LANGUAGES[-1] in served
 
 
@@ -132,16 +132,16 @@ async def test_more_listeners_displace_fewer() -> None:
     st.dictionaries(st.sampled_from(LANGUAGES), st.integers(0, 5)),
     st.sets(st.sampled_from(LANGUAGES)),
 )
-def test_nobody_served_has_fewer_listeners_than_somebody_left_out(
+def test_no_served_language_has_fewer_listeners_than_an_unserved_one(
     listeners: dict[str, int], served: set[str]
 ) -> None:
-    audience = LanguageDemand(None, linger_ms=1)
-    audience.update(listeners, 0)
+    demand = LanguageDemand(None, linger_ms=1)
+    demand.update(listeners, 0)
 
-    chosen = audience.most_wanted(audience.languages, MOST, served)
+    chosen = demand.most_wanted(demand.languages, MAX, served)
 
-    skipped = audience.languages - chosen
-    assert len(chosen) == min(MOST, len(audience.languages))
+    skipped = demand.languages - chosen
+    assert len(chosen) == min(MAX, len(demand.languages))
     for inside in chosen:
         for outside in skipped:
             assert (listeners[inside], inside in served) >= (listeners[outside], outside in served)

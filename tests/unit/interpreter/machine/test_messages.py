@@ -1,4 +1,4 @@
-"""What people are told of a machine, and the engines by name."""
+"""Texts of machine news and reports, and engines by name."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=2
         (RecognitionSwitched(on=True), None),
     ],
 )
-def test_news_in_words(news: News, line: str | None) -> None:
+def test_news_are_described(news: News, line: str | None) -> None:
     assert describe_news(news) == line
 
 
@@ -79,7 +79,7 @@ def _report() -> Report:
     return report
 
 
-def test_a_report_in_words() -> None:
+def test_reports_are_described() -> None:
     assert describe_report(Report()) == "interpreted: 0 sentences"
     assert describe_report(_report()) == (
         "interpreted: 3 sentences; ca 3 spoken, 4 chunks lost; es 2 spoken, 1 not (behind 1); "
@@ -88,14 +88,14 @@ def test_a_report_in_words() -> None:
     )
 
 
-def test_a_report_in_numbers_is_json() -> None:
-    told = json.loads(json.dumps(_report().to_dict()))
-    assert told["languages"]["es"]["unspoken"] == {"behind": 1}
-    assert told["latencies"]["total"]["p95"] == 550
-    assert told["failures"] == {"speak": 2}
+def test_reports_convert_to_json() -> None:
+    report = json.loads(json.dumps(_report().to_dict()))
+    assert report["languages"]["es"]["unspoken"] == {"behind": 1}
+    assert report["latencies"]["total"]["p95"] == 550
+    assert report["failures"] == {"speak": 2}
 
 
-def test_engines_by_name() -> None:
+def test_engines_are_made_by_name() -> None:
     assert make_engine("scripted").name == "scripted"
     with pytest.raises(EngineUnavailableError, match="use one of aws, offline, scripted"):
         make_engine("psychic")

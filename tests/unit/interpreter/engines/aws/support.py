@@ -1,4 +1,4 @@
-"""A floor, and what an engine hears of it."""
+"""Floor audio and results for tests of the AWS engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from interpreter.engines.aws.timing import Timing
 from shared.utils.clock import Clock
 from tests.helpers.aws_speech import AwsSpeech, boto_session
 
-# Nothing is waited for but what the server says, and for that as long as it takes.
+# No delays, and timeouts long enough for any server response.
 QUICK = Timing(
     open=30.0,
     send=30.0,
@@ -27,30 +27,30 @@ _CHUNK_MS = 100
 
 
 def chunks(pcm: bytes, timestamp: int = EPOCH, sample_rate: int = RATE) -> Iterator[FloorChunk]:
-    """The sound in chunks of 100 ms that follow each other."""
+    """Split audio into consecutive chunks of 100 ms."""
     size = sample_rate * 2 * _CHUNK_MS // 1000
     for index, start in enumerate(range(0, len(pcm), size)):
         yield FloorChunk(timestamp + index * _CHUNK_MS, pcm[start : start + size])
 
 
 async def hear(recogniser: Recogniser, pcm: bytes, timestamp: int = EPOCH) -> None:
-    """All of it at once."""
+    """Send all audio at once."""
     for chunk in chunks(pcm, timestamp):
         await recogniser.hear(chunk)
 
 
-async def rest(recogniser: Recogniser) -> list[RecognitionResult]:
-    """What is recognised until the end."""
+async def remaining(recogniser: Recogniser) -> list[RecognitionResult]:
+    """All results until the end."""
     return [result async for result in recogniser.results()]
 
 
 async def finals(recogniser: Recogniser) -> list[RecognitionResult]:
-    """The final ones of them."""
-    return [result for result in await rest(recogniser) if result.final]
+    """All final results until the end."""
+    return [result for result in await remaining(recogniser) if result.final]
 
 
 async def next_final(results: AsyncIterator[RecognitionResult]) -> RecognitionResult:
-    """The next one that stays."""
+    """The next final result."""
     while True:
         result = await anext(results)
         if result.final:
@@ -65,7 +65,7 @@ async def engine_on(
     clock: Clock | None = None,
     call_seconds: float = 30.0,
 ) -> AsyncIterator[AwsEngine]:
-    """An engine whose services are there."""
+    """An engine on the fake server."""
     engine = AwsEngine(
         tier,
         session=boto_session(),

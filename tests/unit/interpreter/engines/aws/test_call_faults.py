@@ -1,4 +1,4 @@
-"""Translate and Polly as they are refused, throttled, cut off, or asked for too much."""
+"""Errors, throttling, truncated responses and size limits of Translate and Polly."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.helpers.aws_speech.faults import HttpFault
 from tests.helpers.aws_speech.services import CHARACTER_MS, operation
 from tests.unit.interpreter.engines.aws.support import RATE, engine_on
 
-# What each error of the models means to the interpreter. One that AWS adds fails the test.
-MEANINGS: dict[str, type[EngineError]] = {
+# Engine error of each error in the service models. An error that AWS adds fails the test.
+MAPPING: dict[str, type[EngineError]] = {
     "InvalidRequestException": RequestRefusedError,
     "TextSizeLimitExceededException": RequestRefusedError,
     "TooManyRequestsException": LimitExceededError,
@@ -47,27 +47,27 @@ MEANINGS: dict[str, type[EngineError]] = {
 
 
 @pytest.mark.parametrize(("service", "action"), [("translate", TRANSLATE), ("polly", SPEAK)])
-def test_every_error_of_the_models_has_a_meaning(service: str, action: str) -> None:
+def test_every_error_of_the_service_models_is_mapped(service: str, action: str) -> None:
     for shape in operation(service).error_shapes:
-        answer = ClientError(
+        response = ClientError(
             {
                 "Error": {"Code": shape.name, "Message": "what was said"},
                 "ResponseMetadata": {"HTTPStatusCode": shape.metadata["error"]["httpStatusCode"]},  # type: ignore[typeddict-item]
             },
             operation(service).name,
         )
-        meaning = from_client_error(answer, action)
+        mapped = from_client_error(response, action)
 
-        assert type(meaning) is MEANINGS[shape.name]
-        assert action in str(meaning)
-        assert "what was said" not in str(meaning)
+        assert type(mapped) is MAPPING[shape.name]
+        assert action in str(mapped)
+        assert "what was said" not in str(mapped)
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [(NoCredentialsError(), EngineUnavailableError), (BotoCoreError(), ConnectionLostError)],
 )
-def test_what_botocore_says_has_a_meaning(error: BotoCoreError, kind: type[EngineError]) -> None:
+def test_botocore_errors_are_mapped(error: BotoCoreError, kind: type[EngineError]) -> None:
     assert type(from_botocore_error(error, SPEAK)) is kind
 
 
@@ -83,7 +83,7 @@ def test_what_botocore_says_has_a_meaning(error: BotoCoreError, kind: type[Engin
     ],
     ids=str,
 )
-async def test_a_refusal_is_typed(
+async def test_translate_errors_are_mapped(
     aws: AwsSpeech, faults: list[HttpFault], kind: type[EngineError]
 ) -> None:
     aws.inject("translate", *faults)
@@ -105,7 +105,7 @@ async def test_a_refusal_is_typed(
     ],
     ids=str,
 )
-async def test_a_voice_that_fails_is_typed(
+async def test_polly_errors_are_mapped(
     aws: AwsSpeech, faults: list[HttpFault], kind: type[EngineError]
 ) -> None:
     aws.inject("polly", *faults)
@@ -115,13 +115,13 @@ async def test_a_voice_that_fails_is_typed(
         assert await engine.speak("Buenos días.", "es", RATE, 1.0)
 
 
-async def test_one_throttled_request_is_tried_again(aws: AwsSpeech) -> None:
+async def test_a_throttled_request_is_retried(aws: AwsSpeech) -> None:
     aws.inject("translate", Refused("ThrottlingException", 400))
     async with engine_on(aws) as engine:
         assert await engine.translate("One", "en", "es") == "[es] One"
 
 
-async def test_a_call_that_hangs_is_given_up(aws: AwsSpeech) -> None:
+async def test_a_hanging_call_times_out(aws: AwsSpeech) -> None:
     aws.inject("polly", Stalled(), Stalled())
     aws.inject("translate", Stalled(), Stalled())
     async with engine_on(aws, call_seconds=0.2) as engine:
@@ -131,7 +131,7 @@ async def test_a_call_that_hangs_is_given_up(aws: AwsSpeech) -> None:
             await engine.speak("Uno", "es", RATE, 1.0)
 
 
-async def test_a_pair_that_translate_does_not_have() -> None:
+async def test_an_unsupported_language_pair_is_an_error() -> None:
     with AwsSpeech(unknown_pairs=frozenset({("cy", "ka")})) as aws:
         async with engine_on(aws) as engine:
             with pytest.raises(UnsupportedLanguageError):
@@ -161,36 +161,36 @@ async def test_a_long_text_is_spoken_in_pieces(aws: AwsSpeech, speed: float) -> 
     assert len(pcm) / 16 == pytest.approx(spoken * CHARACTER_MS / speed, rel=0.01)
 
 
-async def test_where_there_are_no_neural_voices_the_others_speak() -> None:
+async def test_standard_voices_replace_missing_neural_ones() -> None:
     with AwsSpeech(neural=False) as aws:
         async with engine_on(aws, tier="premium") as engine:
             assert await engine.speak("Hola", "es", RATE, 1.0)
             assert await engine.speak("Hola", "es", RATE, 1.0)
-            # A language without others stays silent.
+            # Catalan has no standard voice.
             with pytest.raises(RequestRefusedError, match="EngineNotSupportedException"):
                 await engine.speak("Bon dia", "ca", RATE, 1.0)
 
     assert [request.members["Engine"] for request in aws.served] == ["standard"] * 2
 
 
-async def test_no_more_calls_are_made_than_there_are_threads() -> None:
+async def test_a_timed_out_call_keeps_its_slot() -> None:
     calls = CallPool(1, 0.1)
-    going_on = threading.Event()
+    finish = threading.Event()
     try:
         with pytest.raises(ConnectionLostError):
-            await calls.run(SPEAK, going_on.wait)
-        # The thread is still at it: its place is taken.
+            await calls.run(SPEAK, finish.wait)
+        # The thread is still busy and occupies its slot.
         with pytest.raises(ConnectionLostError):
             await calls.run(SPEAK, lambda: None)
-        going_on.set()
-        assert await free_again(calls)
+        finish.set()
+        assert await slot_is_free(calls)
     finally:
-        going_on.set()
+        finish.set()
         calls.close()
 
 
-async def free_again(calls: CallPool) -> bool:
-    """Whether a call has a place, soon."""
+async def slot_is_free(calls: CallPool) -> bool:
+    """Whether a call gets a slot soon."""
     for _ in range(100):
         with suppress(ConnectionLostError):
             return await calls.run(SPEAK, lambda: True)

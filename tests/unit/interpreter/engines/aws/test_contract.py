@@ -1,4 +1,4 @@
-"""The engine keeps to what every engine must do."""
+"""Contract tests of the AWS engine, with both tiers."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ KEYS = ReadOnlyCredentials("AKID", "secret/+", "token/+==&")
 HOST = "transcribestreaming.eu-west-1.amazonaws.com:8443"
 
 
-def test_the_address_has_all_that_transcribe_asks_for() -> None:
+def test_stream_url_has_all_parameters() -> None:
     url = urlsplit(stream_url(transcribe_endpoint("eu-west-1"), "eu-west-1", KEYS, "en-US", 16_000))
 
     assert (url.scheme, url.netloc, url.path) == ("wss", HOST, "/stream-transcription-websocket")
@@ -38,7 +38,7 @@ keys = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, m
 
 
 @given(keys, keys, st.none() | keys, st.sampled_from([8_000, 44_100]))
-def test_the_signature_is_the_one_that_botocore_finds(
+def test_stream_url_has_a_valid_signature(
     access: str, secret: str, token: str | None, rate: int
 ) -> None:
     credentials = ReadOnlyCredentials(access, secret, token)
@@ -51,14 +51,14 @@ def test_the_signature_is_the_one_that_botocore_finds(
     assert fault == "InvalidSignatureException"
 
 
-def test_china_has_a_domain_of_its_own() -> None:
+def test_regions_in_china_have_their_own_domain() -> None:
     endpoint = transcribe_endpoint("cn-north-1")
 
     assert endpoint == "wss://transcribestreaming.cn-north-1.amazonaws.com.cn:8443"
 
 
 @pytest.mark.parametrize(("value", "endpoint"), [("ws://[::1]:8", "ws://[::1]:8"), ("", None)])
-def test_the_environment_says_where_else_transcribe_is(value: str, endpoint: str | None) -> None:
+def test_the_environment_sets_the_transcribe_endpoint(value: str, endpoint: str | None) -> None:
     environ = {"AWS_ENDPOINT_URL_TRANSCRIBE_STREAMING": value, "AWS_ENDPOINT_URL_POLLY": "x"}
 
     assert Endpoints.from_environment(environ) == Endpoints(transcribe=endpoint)

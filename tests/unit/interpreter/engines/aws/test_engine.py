@@ -1,4 +1,4 @@
-"""The engine against the three services, as all of it goes well."""
+"""The AWS engine on the three fake services, without faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.interpreter.engines.aws.support import (
     finals,
     hear,
     next_final,
-    rest,
+    remaining,
 )
 
 
@@ -31,13 +31,13 @@ async def test_a_floor_is_recognised_sentence_by_sentence(engine: AwsEngine) -> 
         "One two three four five.",
         "We need more time to finish the work.",
     ]
-    # Three words of 250 ms; half a second of silence is no part of them.
+    # Three words of 250 ms, without the half second of silence after them.
     assert heard[0].timestamp == EPOCH
     assert heard[0].end_timestamp == pytest.approx(EPOCH + 750, abs=20)
     assert heard[1].timestamp == pytest.approx(EPOCH + 1250, abs=20)
 
 
-async def test_what_is_said_is_told_before_its_end(engine: AwsEngine) -> None:
+async def test_partial_results_arrive_before_the_end(engine: AwsEngine) -> None:
     async with engine.recogniser("en", RATE) as recogniser:
         results = recogniser.results()
         await hear(recogniser, loud(800))
@@ -49,7 +49,7 @@ async def test_what_is_said_is_told_before_its_end(engine: AwsEngine) -> None:
     assert last.text.startswith(first.text)
 
 
-async def test_times_follow_the_floor_over_a_gap(engine: AwsEngine) -> None:
+async def test_result_times_follow_the_floor_over_a_gap(engine: AwsEngine) -> None:
     async with engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, floor_pcm(["One two three."]))
         await hear(recogniser, floor_pcm(["It is late."]), EPOCH + 60_000)
@@ -59,12 +59,12 @@ async def test_times_follow_the_floor_over_a_gap(engine: AwsEngine) -> None:
     assert heard[1].timestamp == pytest.approx(EPOCH + 60_000, abs=20)
 
 
-async def test_the_sound_is_what_transcribe_gets(engine: AwsEngine, aws: AwsSpeech) -> None:
+async def test_audio_is_sent_to_transcribe_unchanged(engine: AwsEngine, aws: AwsSpeech) -> None:
     pcm = floor_pcm()
     async with engine.recogniser("de-ch", RATE) as recogniser:
         await hear(recogniser, pcm)
         await recogniser.finish()
-        await rest(recogniser)
+        await remaining(recogniser)
 
     (stream,) = aws.streams
     assert stream.pcm == pcm
@@ -86,15 +86,13 @@ async def test_a_chunk_of_a_second_at_48_khz_is_sent_in_pieces(
     assert len(aws.streams[0].pcm) == 144_000
 
 
-async def test_a_recogniser_that_hears_nothing_ends_with_nothing(engine: AwsEngine) -> None:
+async def test_a_recogniser_without_audio_has_no_results(engine: AwsEngine) -> None:
     async with engine.recogniser("en", RATE) as recogniser:
         await recogniser.finish()
-        assert await rest(recogniser) == []
+        assert await remaining(recogniser) == []
 
 
-async def test_leaving_without_finishing_lets_go_of_the_stream(
-    engine: AwsEngine, aws: AwsSpeech
-) -> None:
+async def test_closing_without_finish_closes_the_stream(engine: AwsEngine, aws: AwsSpeech) -> None:
     async with engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, loud(300))
 
@@ -102,7 +100,7 @@ async def test_leaving_without_finishing_lets_go_of_the_stream(
     assert not aws.streams[0].ended
 
 
-async def test_two_floors_do_not_meet(engine: AwsEngine) -> None:
+async def test_two_floors_are_recognised_independently(engine: AwsEngine) -> None:
     async def one(language: str) -> list[RecognitionResult]:
         async with engine.recogniser(language, RATE) as recogniser:
             await hear(recogniser, floor_pcm(["One two three."]))
@@ -122,7 +120,7 @@ async def test_a_text_is_translated() -> None:
         assert aws.served[0].members["SourceLanguageCode"] == "en"
 
 
-async def test_a_text_is_spoken_and_faster_if_asked(engine: AwsEngine) -> None:
+async def test_a_text_is_spoken_at_the_requested_speed(engine: AwsEngine) -> None:
     normal = await engine.speak("Uno, dos < tres & más", "es", RATE, 1.0)
     fast = await engine.speak("Uno, dos < tres & más", "es", RATE, 1.5)
 
@@ -131,13 +129,13 @@ async def test_a_text_is_spoken_and_faster_if_asked(engine: AwsEngine) -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 24_000, 48_000])
-async def test_speech_has_the_rate_of_the_session(engine: AwsEngine, rate: int) -> None:
+async def test_speech_has_the_requested_sample_rate(engine: AwsEngine, rate: int) -> None:
     pcm = await engine.speak("Buenos días", "es", rate, 1.0)
 
     assert len(pcm) / 2 / rate == pytest.approx(0.060 * len("Buenos días"), abs=0.001)
 
 
-async def test_polly_speaks_8_khz_itself(engine: AwsEngine, aws: AwsSpeech) -> None:
+async def test_polly_synthesises_8_khz_directly(engine: AwsEngine, aws: AwsSpeech) -> None:
     await engine.speak("Hola", "es", 8_000, 1.0)
 
     assert aws.served[0].members["SampleRate"] == "8000"
@@ -152,7 +150,7 @@ async def test_the_tier_chooses_the_voices(aws: AwsSpeech, tier: str, kind: str)
     assert (members["Engine"], members["VoiceId"]) == (kind, "Mia")
 
 
-async def test_a_language_with_voices_of_one_kind_has_those(aws: AwsSpeech) -> None:
+async def test_the_only_kind_of_voice_of_a_language_is_used(aws: AwsSpeech) -> None:
     async with engine_on(aws, tier="standard") as engine:
         await engine.speak("Bon dia", "ca", RATE, 1.0)
     async with engine_on(aws, tier="premium") as engine:
@@ -161,19 +159,19 @@ async def test_a_language_with_voices_of_one_kind_has_those(aws: AwsSpeech) -> N
     assert [request.members["Engine"] for request in aws.served] == ["neural", "standard"]
 
 
-async def test_nothing_is_neither_translated_nor_spoken(engine: AwsEngine, aws: AwsSpeech) -> None:
+async def test_empty_texts_make_no_calls(engine: AwsEngine, aws: AwsSpeech) -> None:
     assert await engine.translate(" \n", "en", "es") == ""
     assert await engine.speak("\0 ", "es", RATE, 1.0) == b""
     assert aws.served == []
 
 
-async def test_targets_are_what_all_three_can_do(engine: AwsEngine) -> None:
+async def test_targets_are_supported_by_all_three_services(engine: AwsEngine) -> None:
     targets = engine.targets("en")
 
     assert {"es", "es-mx", "ca", "de", "fr-ca", "pt-br", "zh"} <= targets
     assert "en" not in targets
     assert "en-gb" not in targets
-    # Transcribe hears it, Polly does not speak it.
+    # Transcribe recognises Ukrainian, but Polly does not speak it.
     assert "uk" not in targets
     assert "en" in engine.targets("uk")
     with pytest.raises(UnsupportedLanguageError, match="tlh"):
@@ -181,8 +179,8 @@ async def test_targets_are_what_all_three_can_do(engine: AwsEngine) -> None:
 
 
 @pytest.mark.parametrize("code", ["tlh", "eu"])
-async def test_what_it_does_not_know_it_says(engine: AwsEngine, code: str) -> None:
-    # Basque is heard, but neither translated nor spoken.
+async def test_unsupported_languages_are_named(engine: AwsEngine, code: str) -> None:
+    # Basque is recognised, but neither translated nor spoken.
     with pytest.raises(UnsupportedLanguageError, match=code):
         await engine.translate("Hello", "en", code)
     with pytest.raises(UnsupportedLanguageError, match=code):
@@ -192,7 +190,9 @@ async def test_what_it_does_not_know_it_says(engine: AwsEngine, code: str) -> No
             pass
 
 
-async def test_without_a_region_there_is_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_region_makes_the_engine_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
@@ -201,7 +201,9 @@ async def test_without_a_region_there_is_no_engine(monkeypatch: pytest.MonkeyPat
         AwsEngine()
 
 
-async def test_the_environment_suffices(aws: AwsSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_engine_can_be_configured_by_the_environment(
+    aws: AwsSpeech, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in aws.environment.items():
         monkeypatch.setenv(name, value)
     engine = AwsEngine()
@@ -216,7 +218,7 @@ async def test_the_environment_suffices(aws: AwsSpeech, monkeypatch: pytest.Monk
         await engine.close()
 
 
-async def test_closed_twice_it_takes_no_more(aws: AwsSpeech) -> None:
+async def test_a_closed_engine_refuses_calls(aws: AwsSpeech) -> None:
     engine = AwsEngine(session=boto_session(), endpoints=aws.endpoints)
     await engine.close()
     await engine.close()

@@ -13,22 +13,22 @@ payloads = st.binary(max_size=2_000)
 
 
 @given(st.lists(st.tuples(headers, payloads), max_size=4))
-def test_what_is_encoded_is_decoded(frames: list[tuple[dict[str, str], bytes]]) -> None:
+def test_frames_survive_encoding_and_decoding(frames: list[tuple[dict[str, str], bytes]]) -> None:
     message = b"".join(encode(*frame) for frame in frames)
 
     assert list(decode(message)) == [Frame(*frame) for frame in frames]
 
 
 @given(st.binary(max_size=200))
-def test_anything_else_is_a_fault_of_the_connection(message: bytes) -> None:
-    # A few random bytes are a frame with two right checksums about never.
+def test_random_bytes_raise_frame_error(message: bytes) -> None:
+    # Random bytes practically never form a frame with two valid checksums.
     if message:
         with pytest.raises(FrameError, match="connect again"):
             list(decode(message))
 
 
 @given(headers, payloads, st.data())
-def test_no_damage_goes_unnoticed(
+def test_damaged_frames_raise_frame_error(
     found: dict[str, str], payload: bytes, data: st.DataObject
 ) -> None:
     message = bytearray(encode(found, payload))
@@ -39,7 +39,7 @@ def test_no_damage_goes_unnoticed(
         list(decode(bytes(message)))
 
 
-def test_an_audio_event_has_the_headers_that_the_documentation_names() -> None:
+def test_audio_event_has_the_documented_headers() -> None:
     buffer = EventStreamBuffer()
     buffer.add_data(audio_event(b"\1\2"))
     (message,) = list(buffer)
@@ -55,7 +55,7 @@ def test_an_audio_event_has_the_headers_that_the_documentation_names() -> None:
     }
 
 
-def test_a_frame_is_as_another_encoder_makes_it() -> None:
+def test_a_frame_matches_the_documented_example() -> None:
     # The example of https://smithy.io/2.0/aws/amazon-eventstream.html: a payload, one header.
     frame = encode({":message-type": "event"}, b"{}")
 
@@ -78,7 +78,7 @@ def test_a_frame_is_as_another_encoder_makes_it() -> None:
         ({":message-type": "event"}, None, None),
     ],
 )
-def test_a_frame_says_what_it_is(
+def test_frames_name_their_event_or_exception(
     found: dict[str, str], event: str | None, exception: str | None
 ) -> None:
     (frame,) = decode(encode(found, b""))

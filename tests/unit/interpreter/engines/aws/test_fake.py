@@ -1,4 +1,4 @@
-"""The stand-in of the three services, as AWS's own client sees it, and a bare WebSocket."""
+"""The fake services, as seen by boto3 and a plain WebSocket client."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ONCE = Config(read_timeout=5, retries={"mode": "standard", "total_max_attempts":
 
 
 class Clients:
-    """boto3's own."""
+    """boto3 clients of the fake services."""
 
     def __init__(self, aws: AwsSpeech, session: boto3.Session) -> None:
         endpoints = aws.endpoints
@@ -58,7 +58,7 @@ def refusal(call: ClientError) -> tuple[str, int]:
     return call.response["Error"]["Code"], call.response["ResponseMetadata"]["HTTPStatusCode"]
 
 
-def test_translate_answers_as_the_model_says(clients: Clients) -> None:
+def test_translate_responses_match_the_model(clients: Clients) -> None:
     answer = clients.translate.translate_text(
         Text="Grüezi & \U0001f600", SourceLanguageCode="de", TargetLanguageCode="fr-CA"
     )
@@ -70,7 +70,7 @@ def test_translate_answers_as_the_model_says(clients: Clients) -> None:
     assert (answer["SourceLanguageCode"], answer["TargetLanguageCode"]) == ("de", "fr-CA")
 
 
-def test_polly_answers_as_the_model_says(clients: Clients) -> None:
+def test_polly_responses_match_the_model(clients: Clients) -> None:
     answer = clients.polly.synthesize_speech(
         Text="Hola", VoiceId="Lucia", OutputFormat="pcm", SampleRate="8000", Engine="neural"
     )
@@ -81,7 +81,7 @@ def test_polly_answers_as_the_model_says(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("service", ["translate", "polly"])
-def test_every_error_is_the_clients_own_exception(
+def test_every_error_raises_the_clients_exception(
     aws: AwsSpeech, clients: Clients, service: str
 ) -> None:
     client = clients.translate if service == "translate" else clients.polly
@@ -109,7 +109,7 @@ def test_every_error_is_the_clients_own_exception(
         ({"LanguageCode": "tlh"}, "ValidationException"),
     ],
 )
-def test_polly_refuses_what_it_cannot_say(
+def test_polly_refuses_invalid_requests(
     clients: Clients, fields: dict[str, str], code: str
 ) -> None:
     asked = {"Text": "a", "VoiceId": "Lucia", "OutputFormat": "pcm", "SampleRate": "16000"}
@@ -154,7 +154,7 @@ def test_translate_refuses_more_than_10_000_bytes(clients: Clients) -> None:
         ),
     ],
 )
-def test_who_signs_wrongly_is_refused(
+def test_invalid_signatures_are_refused(
     aws: AwsSpeech, credentials: ReadOnlyCredentials, code: str
 ) -> None:
     strangers = Clients(aws, boto_session(credentials))
@@ -165,17 +165,17 @@ def test_who_signs_wrongly_is_refused(
     assert aws.served == []
 
 
-def test_a_trouble_comes_once(aws: AwsSpeech, clients: Clients) -> None:
+def test_an_injected_fault_applies_once(aws: AwsSpeech, clients: Clients) -> None:
     faults: list[HttpFault] = [Refused("ThrottlingException", 400), Stalled()]
     aws.inject("translate", *faults)
-    impatient = boto_session().client(
+    hasty = boto_session().client(
         "translate",
         endpoint_url=aws.endpoints.translate,
         config=ONCE.merge(Config(read_timeout=0.2)),
     )
 
     def ask() -> str:
-        return impatient.translate_text(Text="a", SourceLanguageCode="en", TargetLanguageCode="es")[
+        return hasty.translate_text(Text="a", SourceLanguageCode="en", TargetLanguageCode="es")[
             "TranslatedText"
         ]
 
@@ -193,8 +193,8 @@ def url_of(aws: AwsSpeech, credentials: ReadOnlyCredentials = CREDENTIALS) -> st
     return stream_url(endpoint, REGION, credentials, "en-US", 16_000)
 
 
-async def told(socket: ClientConnection) -> list[tuple[dict[str, str], dict[str, object]]]:
-    """Headers and JSON of all that comes until the end."""
+async def received(socket: ClientConnection) -> list[tuple[dict[str, str], dict[str, object]]]:
+    """Headers and JSON of all frames until the end."""
     found = []
     async for message in socket:
         assert isinstance(message, bytes)
@@ -206,12 +206,12 @@ async def told(socket: ClientConnection) -> list[tuple[dict[str, str], dict[str,
     return found
 
 
-async def test_a_stream_speaks_as_transcribe_is_documented_to(aws: AwsSpeech) -> None:
+async def test_a_stream_follows_transcribes_documentation(aws: AwsSpeech) -> None:
     async with connect(url_of(aws), proxy=None) as socket:
         for pcm in (loud(1_000), loud(250), silent(500)):
             await socket.send(audio_event(pcm))
         await socket.send(audio_event(b""))
-        frames = await told(socket)
+        frames = await received(socket)
         assert socket.close_code == 1000
 
     assert {tuple(headers.items()) for headers, _ in frames} == {
@@ -237,20 +237,20 @@ async def test_a_stream_speaks_as_transcribe_is_documented_to(aws: AwsSpeech) ->
         encode({}, b""),
     ],
 )
-async def test_what_is_no_audio_event_ends_the_stream(aws: AwsSpeech, message: bytes) -> None:
+async def test_an_invalid_audio_event_ends_the_stream(aws: AwsSpeech, message: bytes) -> None:
     async with connect(url_of(aws), proxy=None) as socket:
         await socket.send(message)
-        ((headers, body),) = await told(socket)
+        ((headers, body),) = await received(socket)
 
     assert headers[":message-type"] == "exception"
     assert headers[":exception-type"] == "BadRequestException"
     assert "Message" in body
 
 
-async def test_a_stream_without_sound_is_ended() -> None:
+async def test_a_stream_without_audio_is_ended() -> None:
     with AwsSpeech(idle_seconds=0.05) as aws:
         async with connect(url_of(aws), proxy=None) as socket:
-            ((headers, body),) = await told(socket)
+            ((headers, body),) = await received(socket)
 
     assert headers[":exception-type"] == "BadRequestException"
     assert "no new audio was received for 15 seconds" in str(body["Message"])
@@ -261,7 +261,7 @@ async def test_a_stream_without_sound_is_ended() -> None:
     ["sample-rate=48000&", "X-Amz-Expires=301&", ""],
     ids=["changed", "too long", "unsigned"],
 )
-async def test_an_address_that_is_signed_wrongly_is_refused(aws: AwsSpeech, changed: str) -> None:
+async def test_an_invalid_stream_url_is_refused(aws: AwsSpeech, changed: str) -> None:
     parts = urlsplit(url_of(aws))
     query = parts.query.replace("sample-rate=16000&", changed)
     if "Expires" in changed:

@@ -10,16 +10,16 @@ from interpreter.engine import EngineError, FloorChunk, RecognitionResult
 from interpreter.engines.aws.floor_buffer import FloorBuffer
 from interpreter.engines.aws.result_queue import ResultQueue
 
-RATE = 1_000  # 2 B a millisecond
-MOST_MS = 40
+RATE = 1_000  # 2 B per ms
+MAX_MS = 40
 
 
-class Buffering(RuleBasedStateMachine):
-    """Against a list of samples, each with its own number: what is where, ms by ms."""
+class FloorBufferModel(RuleBasedStateMachine):
+    """Compares the buffer with lists of numbered samples, one per ms."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.buffer = FloorBuffer(RATE, MOST_MS)
+        self.buffer = FloorBuffer(RATE, MAX_MS)
         self.next = 0
         self.unsettled: list[int] = []  # sent on this stream, the oldest first
         self.waiting: list[int] = []
@@ -45,7 +45,7 @@ class Buffering(RuleBasedStateMachine):
         chunk = self.buffer.take()
         assert chunk is not None
         numbers = self.numbers(chunk)
-        # In order, and nothing twice; what is missing was too old.
+        # In order and without duplicates. Missing samples were too old.
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
         assert chunk.timestamp == numbers[0]
         self.waiting = [number for number in self.waiting if number > numbers[-1]]
@@ -74,7 +74,7 @@ class Buffering(RuleBasedStateMachine):
 
     @rule()
     def finish(self) -> None:
-        """All that is kept is there, and of the newest sound nothing is missing."""
+        """The buffer holds the newest samples without gaps."""
         self.lose()
         kept: list[int] = []
         while (chunk := self.buffer.take()) is not None:
@@ -82,18 +82,18 @@ class Buffering(RuleBasedStateMachine):
             self.position += len(chunk.pcm) / 2
             self.buffer.sent(chunk, self.position)
         assert kept == self.waiting[len(self.waiting) - len(kept) :]
-        assert len(kept) >= min(len(self.waiting), MOST_MS - 15)
-        assert len(kept) <= MOST_MS
+        assert len(kept) >= min(len(self.waiting), MAX_MS - 15)
+        assert len(kept) <= MAX_MS
         self.buffer.settle_all()
         self.waiting, self.unsettled, self.position = [], [], 0.0
         self.settled = self.next - 1
 
     @invariant()
-    def what_is_dropped_is_counted(self) -> None:
+    def dropped_audio_is_counted(self) -> None:
         assert 0 <= self.buffer.dropped_ms <= self.next
 
 
-TestBuffering = Buffering.TestCase
+TestFloorBufferModel = FloorBufferModel.TestCase
 
 
 def test_a_chunk_longer_than_the_buffer_is_kept() -> None:
@@ -107,7 +107,7 @@ def heard(text: str, *, final: bool) -> RecognitionResult:
     return RecognitionResult(text, final, 0, 1)
 
 
-async def test_partials_replace_each_other_and_finals_stay() -> None:
+async def test_partial_results_are_replaced_and_final_ones_kept() -> None:
     queue = ResultQueue()
     for text, final in [("a", False), ("b", True), ("c", True), ("d", False), ("e", False)]:
         queue.put(heard(text, final=final))
@@ -120,7 +120,7 @@ async def test_partials_replace_each_other_and_finals_stay() -> None:
     ]
 
 
-async def test_results_come_before_the_fault() -> None:
+async def test_results_are_read_before_the_fault() -> None:
     queue = ResultQueue()
     queue.put(heard("a", final=True))
     queue.close(EngineError("broken"))
@@ -132,7 +132,7 @@ async def test_results_come_before_the_fault() -> None:
         await anext(read)
 
 
-async def test_a_reader_waits() -> None:
+async def test_a_reader_waits_for_results() -> None:
     queue = ResultQueue()
     waiting = asyncio.ensure_future(anext(queue.read()))
     await asyncio.sleep(0)
@@ -142,7 +142,7 @@ async def test_a_reader_waits() -> None:
     assert (await waiting).text == "a"
 
 
-def test_nobody_who_reads_is_noticed() -> None:
+def test_an_unread_queue_raises_an_error() -> None:
     queue = ResultQueue()
 
     def put_many() -> None:

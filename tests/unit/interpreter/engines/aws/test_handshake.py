@@ -1,4 +1,4 @@
-"""Streams that cannot be opened say why."""
+"""Errors of streams that cannot be opened."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.unit.interpreter.engines.aws.support import QUICK, RATE, engine_on
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind", "says"),
+    ("fault", "kind", "message"),
     [
         (
             Refused("AccessDeniedException", 403),
@@ -39,13 +39,13 @@ from tests.unit.interpreter.engines.aws.support import QUICK, RATE, engine_on
     ],
     ids=str,
 )
-async def test_a_handshake_that_fails_says_why(
-    aws: AwsSpeech, fault: StreamFault, kind: type[EngineError], says: str
+async def test_handshake_errors_are_mapped(
+    aws: AwsSpeech, fault: StreamFault, kind: type[EngineError], message: str
 ) -> None:
     aws.inject_stream(fault)
     timing = replace(QUICK, open=0.2) if isinstance(fault, Stalled) else QUICK
     async with engine_on(aws, timing) as engine:
-        with pytest.raises(kind, match=says) as failed:
+        with pytest.raises(kind, match=message) as failed:
             async with engine.recogniser("en", RATE):
                 pass
 
@@ -60,7 +60,7 @@ async def test_a_handshake_that_fails_says_why(
         ReadOnlyCredentials(CREDENTIALS.access_key, CREDENTIALS.secret_key, None),
     ],
 )
-async def test_credentials_that_are_wrong_are_told_of(
+async def test_invalid_credentials_make_the_engine_unavailable(
     aws: AwsSpeech, credentials: ReadOnlyCredentials
 ) -> None:
     engine = AwsEngine(session=boto_session(credentials), endpoints=aws.endpoints)
@@ -76,7 +76,7 @@ async def test_credentials_that_are_wrong_are_told_of(
         await engine.close()
 
 
-async def test_where_nobody_listens_it_says_so() -> None:
+async def test_an_unreachable_endpoint_is_a_retryable_error() -> None:
     with AwsSpeech() as aws:
         endpoints = aws.endpoints
     engine = AwsEngine(session=boto_session(), endpoints=endpoints)

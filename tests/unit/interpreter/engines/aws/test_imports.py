@@ -1,22 +1,26 @@
-"""What the deployed function has: boto3, and lambda/requirements.txt."""
+"""Imports of the AWS engine: only boto3 and lambda/requirements.txt."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-_TELLS = """
+_PRINT_IMPORTS = """
 import sys
 import interpreter.engines.aws.engine
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def test_the_engine_needs_nothing_that_the_layer_lacks() -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", _TELLS], check=True, capture_output=True, text=True, timeout=60
+def test_engine_imports_only_packages_of_the_functions_layer() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", _PRINT_IMPORTS],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
-    loaded = set(told.stdout.split())
+    loaded = set(printed.stdout.split())
 
     assert {"boto3", "msgspec", "websockets"} <= loaded
     assert loaded.isdisjoint(

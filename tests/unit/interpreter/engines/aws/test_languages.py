@@ -14,7 +14,7 @@ def known_to_polly(member: str) -> set[str]:
     return set(getattr(shape.members[member], "enum", []))
 
 
-def test_every_voice_is_one_of_polly() -> None:
+def test_every_voice_exists_in_polly() -> None:
     voices = [voice for voices in VOICES.values() for voice in voices]
 
     assert {voice.name for voice in voices} <= known_to_polly("VoiceId")
@@ -22,13 +22,13 @@ def test_every_voice_is_one_of_polly() -> None:
     assert {voice.language for voice in voices} == set(VOICES)
 
 
-def test_every_language_of_polly_has_a_voice() -> None:
-    # Welsh English: no code of BCP 47.
+def test_every_polly_language_has_a_voice() -> None:
+    # Welsh English has no BCP 47 code.
     assert set(VOICES) == known_to_polly("LanguageCode") - {"en-GB-WLS"}
     assert all(VOICES.values())
 
 
-def test_our_codes_are_codes() -> None:
+def test_our_language_codes_are_valid() -> None:
     for code in SPOKEN_LANGUAGES:
         assert validate_language_code(code) == code
         assert voice_for(code, "neural", "female")
@@ -59,7 +59,7 @@ def test_our_codes_are_codes() -> None:
         ("tlh", None, None, None, None),
     ],
 )
-def test_each_service_has_its_own_names(
+def test_languages_map_to_each_services_names(
     ours: str, transcribe: str | None, translate: str | None, female: str | None, male: str | None
 ) -> None:
     she, he = voice_for(ours, "neural", "female"), voice_for(ours, "neural", "male")
@@ -69,14 +69,14 @@ def test_each_service_has_its_own_names(
     assert (she.name if she else None, he.name if he else None) == (female, male)
 
 
-def test_the_kind_counts_more_than_the_gender() -> None:
+def test_the_kind_takes_precedence_over_the_gender() -> None:
     voice = voice_for("fr-ca", "standard", "male")
 
     assert voice is not None
     assert (voice.name, voice.kind) == ("Chantal", "standard")
 
 
-def test_a_voice_of_the_other_kind_is_of_the_same_language() -> None:
+def test_a_replacement_voice_has_the_same_language() -> None:
     for code in SPOKEN_LANGUAGES:
         for kind in KINDS:
             voice = voice_for(code, kind, "female")

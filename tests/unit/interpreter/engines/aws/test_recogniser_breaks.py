@@ -1,4 +1,4 @@
-"""Whenever streams break, and however: every sentence is heard once, in its order and time."""
+"""However streams break, every sentence is recognised once, in order and with its times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.helpers.aws_speech import (
 from tests.helpers.aws_speech.faults import StreamFault
 from tests.unit.interpreter.engines.aws.support import EPOCH, RATE, engine_on, finals, hear
 
-# Words of 250 ms, half a second after each sentence.
+# Words take 250 ms, with half a second of silence after each sentence.
 BEGINNINGS = (0, 1_750, 4_250)
 ENDS = (1_250, 3_750, 5_000)
 
@@ -36,7 +36,7 @@ between = st.lists(st.just(Refused("ServiceUnavailableException", 503)), max_siz
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(breaks, between), max_size=2))
-async def test_every_sentence_is_heard_once(
+async def test_every_sentence_is_recognised_once(
     faults: list[tuple[StreamFault, list[StreamFault]]],
 ) -> None:
     with AwsSpeech() as aws:

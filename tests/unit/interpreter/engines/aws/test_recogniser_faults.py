@@ -1,4 +1,4 @@
-"""The recogniser, as Transcribe and the network are at their worst."""
+"""Recovery of the recogniser from faults of Transcribe and the network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.unit.interpreter.engines.aws.support import (
     finals,
     hear,
     next_final,
-    rest,
+    remaining,
 )
 
 NO_AUDIO = "Your request timed out because no new audio was received for 15 seconds."
@@ -57,7 +57,7 @@ LOST: list[StreamFault] = [
 
 
 @pytest.mark.parametrize("fault", LOST, ids=str)
-async def test_a_stream_that_is_lost_costs_nothing(fault: StreamFault) -> None:
+async def test_a_lost_stream_loses_no_sentence(fault: StreamFault) -> None:
     with AwsSpeech() as aws:
         aws.inject_stream(fault)
         async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
@@ -71,7 +71,7 @@ async def test_a_stream_that_is_lost_costs_nothing(fault: StreamFault) -> None:
     assert heard[1].timestamp == pytest.approx(EPOCH + 1750, abs=40)
 
 
-async def test_what_was_final_is_not_said_again(aws: AwsSpeech) -> None:
+async def test_final_sentences_are_not_repeated(aws: AwsSpeech) -> None:
     aws.inject_stream(
         ConnectionDropped(2_600),
         ConnectionDropped(1_000),
@@ -92,7 +92,7 @@ async def test_what_was_final_is_not_said_again(aws: AwsSpeech) -> None:
     assert all(end <= start for end, start in zip(ends[:-1], starts, strict=True))
 
 
-async def test_what_comes_in_while_there_is_no_stream_is_recognised_later(aws: AwsSpeech) -> None:
+async def test_audio_received_without_a_stream_is_recognised_later(aws: AwsSpeech) -> None:
     aws.inject_stream(
         ConnectionDropped(100), Refused("ServiceUnavailableException", 503), Refused("", 500)
     )
@@ -104,12 +104,12 @@ async def test_what_comes_in_while_there_is_no_stream_is_recognised_later(aws: A
     assert [result.text for result in heard] == list(SENTENCES)
 
 
-async def test_a_bad_request_is_not_repeated(aws: AwsSpeech) -> None:
+async def test_a_bad_request_is_not_retried(aws: AwsSpeech) -> None:
     aws.inject_stream(ExceptionSent("BadRequestException", 300, "Your request is bad."))
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, loud(500))
         with pytest.raises(RequestRefusedError, match="BadRequestException") as refused:
-            await rest(recogniser)
+            await remaining(recogniser)
         with pytest.raises(RequestRefusedError):
             await hear(recogniser, loud(100))
         with pytest.raises(RequestRefusedError):
@@ -119,7 +119,7 @@ async def test_a_bad_request_is_not_repeated(aws: AwsSpeech) -> None:
     assert len(aws.streams) == 1
 
 
-async def test_a_stream_that_does_not_end_is_not_waited_for(aws: AwsSpeech) -> None:
+async def test_a_stream_that_does_not_end_times_out(aws: AwsSpeech) -> None:
     aws.inject_stream(NeverCloses())
     timing = replace(QUICK, finish=0.1)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
@@ -132,19 +132,19 @@ async def test_a_stream_that_does_not_end_is_not_waited_for(aws: AwsSpeech) -> N
     assert [result.text for result in heard] == [SENTENCES[0]]
 
 
-async def test_it_gives_up_in_the_end(aws: AwsSpeech) -> None:
+async def test_recogniser_gives_up_after_too_many_attempts(aws: AwsSpeech) -> None:
     aws.inject_stream(*[ExceptionSent("LimitExceededException")] * 10)
     async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
         await hear(recogniser, loud(500))
         with pytest.raises(LimitExceededError) as given_up:
-            await rest(recogniser)
+            await remaining(recogniser)
 
     assert given_up.value.retryable
     assert len(aws.streams) == QUICK.attempts
 
 
-async def test_streams_that_held_are_not_counted(aws: AwsSpeech) -> None:
-    # Six of them would be too many in a row, were they not steady.
+async def test_failures_of_steady_streams_do_not_add_up(aws: AwsSpeech) -> None:
+    # Six failures in a row would be too many if the streams did not count as steady.
     aws.inject_stream(*[ConnectionDropped(0)] * 8)
     timing = replace(QUICK, steady=0.0)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
@@ -155,7 +155,7 @@ async def test_streams_that_held_are_not_counted(aws: AwsSpeech) -> None:
     assert len(aws.streams) == 9
 
 
-async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) -> None:
+async def test_a_stream_without_results_is_replaced(aws: AwsSpeech) -> None:
     clock = ManualClock()
     aws.inject_stream(NoResults())
     timing = replace(QUICK, no_result=1.0, error_grace=0.01)
@@ -174,22 +174,22 @@ async def test_a_stream_that_says_nothing_to_speech_is_replaced(aws: AwsSpeech) 
     assert len(aws.streams) == 2
 
 
-async def test_an_utterance_without_words_is_none() -> None:
+async def test_an_utterance_without_words_is_dropped() -> None:
     with AwsSpeech(sentences=["", "It is late."]) as aws:
         async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
             await hear(recogniser, floor_pcm(["One two.", "One two."]))
             await recogniser.finish()
-            heard = await rest(recogniser)
+            heard = await remaining(recogniser)
 
     assert {result.text for result in heard if result.final} == {"It is late."}
     assert "" not in {result.text for result in heard}
 
 
-async def test_sentences_need_not_wait_for_a_pause() -> None:
+async def test_stable_sentences_are_final_before_a_pause() -> None:
     with AwsSpeech(sentences=["It is late. We go home now, all of us."]) as aws:
         async with engine_on(aws) as engine, engine.recogniser("en", RATE) as recogniser:
             results = recogniser.results()
-            # No silence, and three of the words are still to come.
+            # No silence yet, and three words are still missing.
             await hear(recogniser, loud(1_800))
             early = await next_final(results)
             await hear(recogniser, loud(700) + silent(500), EPOCH + 1_800)
@@ -201,7 +201,7 @@ async def test_sentences_need_not_wait_for_a_pause() -> None:
     assert early.end_timestamp <= late[0].timestamp
 
 
-async def test_leaving_does_not_wait_for_the_next_attempt(aws: AwsSpeech) -> None:
+async def test_closing_does_not_wait_for_the_next_attempt(aws: AwsSpeech) -> None:
     aws.inject_stream(ConnectionDropped(0))
     timing = replace(QUICK, first_delay=3_600.0, last_delay=3_600.0)
     async with (
@@ -215,7 +215,7 @@ async def test_leaving_does_not_wait_for_the_next_attempt(aws: AwsSpeech) -> Non
     assert len(aws.streams) == 1
 
 
-async def test_nothing_that_is_said_or_signed_is_logged(
+async def test_logs_contain_neither_speech_nor_signatures(
     aws: AwsSpeech, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -225,7 +225,7 @@ async def test_nothing_that_is_said_or_signed_is_logged(
         async with engine.recogniser("en", RATE) as recogniser:
             await hear(recogniser, floor_pcm())
             await recogniser.finish()
-            await rest(recogniser)
+            await remaining(recogniser)
         with pytest.raises(EngineError):
             await engine.translate("One two three", "en", "es")
         text = await engine.translate("One two three", "en", "es")

@@ -1,4 +1,4 @@
-"""Streams are kept alive while the floor is silent, and exchanged before they are too old."""
+"""Keep-alive of streams during silence, and their replacement before the maximum age."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.unit.interpreter.engines.aws.support import (
 )
 
 
-async def test_silence_keeps_a_stream_alive_while_the_floor_is_silent(aws: AwsSpeech) -> None:
+async def test_silence_keeps_a_stream_alive(aws: AwsSpeech) -> None:
     timing = replace(QUICK, quiet=0.02, keep_alive=0.02)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
         await aws.until(lambda: any(stream.heard_ms >= 1_000 for stream in aws.streams))
@@ -38,7 +38,7 @@ async def test_silence_keeps_a_stream_alive_while_the_floor_is_silent(aws: AwsSp
     assert heard.end_timestamp == pytest.approx(EPOCH + 750, abs=20)
 
 
-async def test_an_utterance_ends_though_the_floor_stops_without_silence(aws: AwsSpeech) -> None:
+async def test_an_utterance_ends_when_audio_stops_without_silence(aws: AwsSpeech) -> None:
     timing = replace(QUICK, quiet=0.02, keep_alive=5.0)
     async with engine_on(aws, timing) as engine, engine.recogniser("en", RATE) as recogniser:
         results = recogniser.results()
@@ -46,10 +46,10 @@ async def test_an_utterance_ends_though_the_floor_stops_without_silence(aws: Aws
         heard = await next_final(results)
 
     assert heard.text == SENTENCES[0]
-    assert heard.end_timestamp == EPOCH + 1_260  # to the fake's 20 ms
+    assert heard.end_timestamp == EPOCH + 1_260  # the fake rounds to 20 ms
 
 
-async def test_an_old_stream_is_exchanged_at_a_pause(aws: AwsSpeech) -> None:
+async def test_an_old_stream_is_replaced_at_a_pause(aws: AwsSpeech) -> None:
     clock = ManualClock()
     timing = replace(QUICK, roll_over=100.0, roll_over_latest=200.0)
     async with (
@@ -68,7 +68,7 @@ async def test_an_old_stream_is_exchanged_at_a_pause(aws: AwsSpeech) -> None:
     assert [stream.ended for stream in aws.streams] == [True, True]
 
 
-async def test_one_that_is_about_to_reach_four_hours_in_mid_sentence_too(aws: AwsSpeech) -> None:
+async def test_a_stream_close_to_four_hours_is_replaced_in_mid_sentence(aws: AwsSpeech) -> None:
     clock = ManualClock()
     timing = replace(QUICK, roll_over=100.0, roll_over_latest=200.0)
     async with (
@@ -88,6 +88,6 @@ async def test_one_that_is_about_to_reach_four_hours_in_mid_sentence_too(aws: Aw
         last = [result async for result in results if result.final][-1]
 
     assert [stream.ended for stream in aws.streams] == [True, True]
-    # Not a sample is lost between the two.
+    # No sample is lost between the streams.
     assert sum(stream.heard_ms for stream in aws.streams) == 1_750
     assert last.end_timestamp == pytest.approx(EPOCH + 1_250, abs=40)

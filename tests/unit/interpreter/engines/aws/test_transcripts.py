@@ -18,7 +18,7 @@ from interpreter.engines.aws.transcripts import (
     results_of,
 )
 
-# As https://docs.aws.amazon.com/transcribe/latest/dg/streaming-partial-results.html shows it.
+# Example from https://docs.aws.amazon.com/transcribe/latest/dg/streaming-partial-results.html.
 DOCUMENTED = """{"Transcript": {"Results": [{
   "Alternatives": [{
     "Items": [
@@ -34,8 +34,8 @@ DOCUMENTED = """{"Transcript": {"Results": [{
   "EndTime": 4.165, "IsPartial": true, "ResultId": "12345a67", "StartTime": 1.65}]}}"""
 
 
-def items_of(text: str, spoken: str = "") -> list[Item]:
-    """A second for each word; as many are stable as there are in `spoken`."""
+def items_of(text: str, stable: str = "") -> list[Item]:
+    """Items of one second per word. As many words are stable as `stable` has."""
     items: list[Item] = []
     count = 0
     for token in text.replace(".", " .").replace(",", " ,").split():
@@ -43,22 +43,22 @@ def items_of(text: str, spoken: str = "") -> list[Item]:
         count += is_word
         start = count - 1.0 if is_word else float(count)
         kind = "pronunciation" if is_word else "punctuation"
-        items.append(Item(token, start, float(count), kind, count <= len(spoken.split())))
+        items.append(Item(token, start, float(count), kind, count <= len(stable.split())))
     return items
 
 
-def result(text: str, spoken: str = "", *, partial: bool = True, end: float = 0) -> Result:
-    items = items_of(text, spoken)
+def result(text: str, stable: str = "", *, partial: bool = True, end: float = 0) -> Result:
+    items = items_of(text, stable)
     last = max([end, *(item.end_time for item in items)])
     return Result([Alternative(items, text)], 0.0, last, partial)
 
 
-def taken(*results: Result) -> list[tuple[str, bool]]:
+def split(*results: Result) -> list[tuple[str, bool]]:
     sentences = SentenceSplitter()
     return [(p.text, p.final) for result in results for p in sentences.take(result) if p.text]
 
 
-def test_an_event_is_read_as_it_is_documented() -> None:
+def test_the_documented_event_is_decoded() -> None:
     (found,) = results_of(DOCUMENTED.encode())
     (part,) = SentenceSplitter().take(found)
 
@@ -70,7 +70,7 @@ def test_an_event_is_read_as_it_is_documented() -> None:
 @pytest.mark.parametrize(
     "payload", ["{}", '{"Transcript": {}}', '{"Transcript": {"Results": []}}', '{"New": [1]}']
 )
-def test_an_event_may_say_nothing(payload: str) -> None:
+def test_an_event_may_have_no_results(payload: str) -> None:
     assert results_of(payload.encode()) == []
 
 
@@ -87,7 +87,7 @@ json_values = st.recursive(
 
 
 @given(json_values.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=40))
-def test_what_is_no_event_is_a_fault_of_the_connection(payload: bytes) -> None:
+def test_invalid_events_raise_frame_error(payload: bytes) -> None:
     try:
         results = results_of(payload)
     except FrameError:
@@ -96,8 +96,8 @@ def test_what_is_no_event_is_a_fault_of_the_connection(payload: bytes) -> None:
         list(SentenceSplitter().take(found))
 
 
-def test_a_stable_sentence_is_final_before_the_segment_is() -> None:
-    assert taken(
+def test_a_stable_sentence_is_final_before_its_segment() -> None:
+    assert split(
         result("It is"),
         result("It is late. We go", "It is late"),
         result("It is late. We go home.", "It is late. We go"),
@@ -111,15 +111,15 @@ def test_a_stable_sentence_is_final_before_the_segment_is() -> None:
     ]
 
 
-def test_what_may_still_change_is_not_final() -> None:
-    assert taken(result("It is late. We", "It is")) == [("It is late. We", False)]
+def test_unstable_sentences_are_not_final() -> None:
+    assert split(result("It is late. We", "It is")) == [("It is late. We", False)]
 
 
-def test_a_comma_ends_no_sentence() -> None:
-    assert taken(result("Well, it is", "Well, it")) == [("Well, it is", False)]
+def test_a_comma_does_not_end_a_sentence() -> None:
+    assert split(result("Well, it is", "Well, it")) == [("Well, it is", False)]
 
 
-def test_words_that_move_are_not_said_twice() -> None:
+def test_words_with_shifted_times_are_not_repeated() -> None:
     sentences = SentenceSplitter()
     list(sentences.take(result("It is late. We", "It is late. We")))
     moved = [
@@ -131,7 +131,7 @@ def test_words_that_move_are_not_said_twice() -> None:
     assert [p.text for p in sentences.take(last) if p.text] == ["We go."]
 
 
-def test_a_question_that_follows_keeps_its_opening_mark() -> None:
+def test_a_following_question_keeps_its_opening_mark() -> None:
     items = [
         Item("Bien", 0, 1, "pronunciation", True),
         Item(".", 1, 1, "punctuation", True),
@@ -141,10 +141,10 @@ def test_a_question_that_follows_keeps_its_opening_mark() -> None:
     first = Result([Alternative(items, "Bien. \u00bfY")], 0, 2, True)
     last = Result([Alternative(items, "Bien. \u00bfY")], 0, 2, False)
 
-    assert taken(first, last) == [("Bien.", True), ("\u00bfY", False), ("\u00bfY", True)]
+    assert split(first, last) == [("Bien.", True), ("\u00bfY", False), ("\u00bfY", True)]
 
 
-def test_a_script_without_spaces_stays_so() -> None:
+def test_scripts_without_spaces_get_no_spaces() -> None:
     words = ["\u5bd2\u3044", "\u3067\u3059"]
     stop = "\u3002"
     items = [
@@ -154,17 +154,17 @@ def test_a_script_without_spaces_stays_so() -> None:
     ]
     text = "".join(words) + stop
 
-    assert taken(Result([Alternative(items, text)], 0, 2, True)) == [(text, True)]
+    assert split(Result([Alternative(items, text)], 0, 2, True)) == [(text, True)]
 
 
-def test_items_that_are_not_in_the_transcript_are_put_together() -> None:
+def test_items_missing_from_the_transcript_are_joined() -> None:
     items = items_of("It is late.")
 
-    assert taken(Result([Alternative(items, "ITS LATE")], 0, 3, False))[0] == ("It is late.", True)
+    assert split(Result([Alternative(items, "ITS LATE")], 0, 3, False))[0] == ("It is late.", True)
 
 
 @pytest.mark.parametrize("items", [None, []])
-def test_a_result_without_items_is_its_transcript(items: list[Item] | None) -> None:
+def test_a_result_without_items_uses_its_transcript(items: list[Item] | None) -> None:
     found = Result([Alternative(items, "It is late. We go.")], 1.0, 4.0, False)
     (part,) = SentenceSplitter().take(found)
 
@@ -172,7 +172,7 @@ def test_a_result_without_items_is_its_transcript(items: list[Item] | None) -> N
 
 
 @pytest.mark.parametrize("alternatives", [None, [], [Alternative()], [Alternative([], " ")]])
-def test_an_empty_final_settles_its_time(alternatives: Any) -> None:
+def test_an_empty_final_result_settles_its_audio(alternatives: Any) -> None:
     (part,) = SentenceSplitter().take(Result(alternatives, 1.0, 4.0, False))
 
     assert (part.text, part.final, part.settled) == ("", True, 4.0)
@@ -183,8 +183,8 @@ spoken_sentences = st.lists(words.map(lambda found: " ".join(found) + "."), min_
 
 
 @given(spoken_sentences, st.data())
-def test_all_is_said_once_and_in_order(said: list[str], data: st.DataObject) -> None:
-    """A segment that grows word by word, of which more and more is stable."""
+def test_a_growing_segment_gives_each_sentence_once(said: list[str], data: st.DataObject) -> None:
+    """The segment grows word by word, and more and more of it is stable."""
     text = " ".join(said)
     all_words = text.split()
     sentences = SentenceSplitter()

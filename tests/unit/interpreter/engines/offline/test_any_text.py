@@ -1,4 +1,4 @@
-"""Whatever text comes, translation and voice stay in step; with the real programs."""
+"""Translation and speech of arbitrary texts, with the real programs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from interpreter.engines.offline.engine import OfflineEngine
 from interpreter.engines.offline.translator import MAX_CHARACTERS
 from tests.helpers.programs import require_programs
 
-# As people write, as the programs' own formats are, and as nobody would.
+# Ordinary text, the programs' own syntax, and unusual characters.
 PIECES = st.sampled_from(
     [
         *"\0\n\r\t^$/<>{}@\\[]~*#&+_|'\"",
@@ -31,7 +31,7 @@ TEXTS = st.one_of(
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An engine whose calls can be made from the examples of a property."""
+    """Synchronous calls of an engine, for property tests."""
 
     runner: asyncio.Runner
     engine: OfflineEngine
@@ -53,7 +53,7 @@ def interpreter() -> Iterator[Interpreter]:
 
 
 @given(TEXTS, st.sampled_from(["es", "ca"]))
-def test_any_text_is_translated_and_the_next_one_too(
+def test_any_text_leaves_the_translator_working(
     interpreter: Interpreter, text: str, language: str
 ) -> None:
     translated = interpreter.translate(text, language)
@@ -74,7 +74,7 @@ def test_any_text_is_translated_and_the_next_one_too(
         ("the xyzzyfoo", "xyzzyfoo"),
     ],
 )
-def test_signs_and_unknown_words_stay_as_they_are(
+def test_signs_and_unknown_words_are_kept(
     interpreter: Interpreter, text: str, kept: str, language: str
 ) -> None:
     assert kept in interpreter.translate(text, language)
@@ -83,14 +83,14 @@ def test_signs_and_unknown_words_stay_as_they_are(
 
 @pytest.mark.parametrize("language", ["es", "ca"])
 @pytest.mark.parametrize("text", ["", " ", "\n", "\0", "\u200b\t"])
-def test_nothing_is_translated_into_nothing(
+def test_empty_texts_are_translated_to_empty_texts(
     interpreter: Interpreter, text: str, language: str
 ) -> None:
     assert interpreter.translate(text, language) == ""
 
 
 @pytest.mark.parametrize("language", ["es", "ca"])
-def test_the_longest_text_is_translated_to_its_end(interpreter: Interpreter, language: str) -> None:
+def test_a_text_of_maximum_length_is_translated(interpreter: Interpreter, language: str) -> None:
     sentence = "the children are playing in the garden. "
     times = MAX_CHARACTERS // len(sentence)
 
@@ -101,7 +101,7 @@ def test_the_longest_text_is_translated_to_its_end(interpreter: Interpreter, lan
 
 
 @given(TEXTS, st.sampled_from(["es", "ca"]), st.floats(0.1, 10))
-def test_any_text_is_spoken(
+def test_any_text_can_be_spoken(
     interpreter: Interpreter, text: str, language: str, speed: float
 ) -> None:
     pcm = interpreter.speak(text, language, speed)
@@ -115,12 +115,12 @@ def test_the_same_text_gives_the_same_samples(interpreter: Interpreter) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "\0", "¿?", "[]"])
-def test_what_has_no_words_has_no_sound(interpreter: Interpreter, text: str) -> None:
+def test_texts_without_words_give_no_audio(interpreter: Interpreter, text: str) -> None:
     assert interpreter.speak(text, "es") == b""
 
 
-def test_a_text_is_nothing_but_text(interpreter: Interpreter) -> None:
-    """No option, no phonemes, no markup, no line breaks that would be pauses."""
+def test_texts_are_not_interpreted_as_options_or_markup(interpreter: Interpreter) -> None:
+    """Texts are not options, phonemes or markup, and line breaks are not pauses."""
     options = interpreter.speak("--version", "es")
     assert options == interpreter.speak("  --version\n", "es")
     assert any(options)

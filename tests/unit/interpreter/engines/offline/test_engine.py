@@ -1,4 +1,4 @@
-"""The offline engine hears, translates and speaks: with the real programs."""
+"""The offline engine with the real programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.unit.interpreter.engines.engine_contract import (
     EngineContract,
     Floor,
     finals,
-    heard,
+    recognise,
 )
 
 RATE = 16_000
@@ -40,7 +40,7 @@ TRANSLATIONS = {
 
 
 def floor_of(*sentences: Sentence, rate: int = RATE, offset_ms: int = 0) -> Floor:
-    """The sentences, a second apart, the first one so late in its chunk."""
+    """The sentences, a second apart; the first one starts after `offset_ms`."""
     sounds = (to_pcm(sentence.read(), AudioFormat()) for sentence in sentences)
     pcm = bytes(2 * RATE * offset_ms // 1000) + b"".join(sound + PAUSE for sound in sounds)
     if rate != RATE:
@@ -78,22 +78,22 @@ class TestContract(EngineContract):
 
 
 @pytest.mark.parametrize("sentence", SENTENCES, ids=lambda sentence: sentence.text)
-async def test_each_recorded_sentence_is_recognised_word_for_word(
+async def test_recorded_sentences_are_recognised_word_for_word(
     engine: Engine, sentence: Sentence
 ) -> None:
     floor = floor_of(sentence, offset_ms=90)
     async with engine.recogniser("en", RATE) as recogniser:
-        (recognised,) = finals(await heard(recogniser, floor.chunks()))
+        (recognised,) = finals(await recognise(recogniser, floor.chunks()))
 
     assert recognised.text == sentence.text
-    # The end of the last word, not of the silence by which it was found.
+    # The end of the last word, without the silence after it.
     end = BEGIN + 90 + sentence.end_of_speech_ms()
     assert end - 150 <= recognised.end_timestamp <= end + 150
 
 
 @pytest.mark.parametrize("language", ["es", "ca"])
 @pytest.mark.parametrize("sentence", STABLE, ids=lambda sentence: sentence.text)
-async def test_the_stable_sentences_are_translated_so(
+async def test_stable_sentences_have_the_expected_translations(
     engine: Engine, sentence: Sentence, language: str
 ) -> None:
     text = await engine.translate(sentence.text, "en", language)
@@ -102,15 +102,15 @@ async def test_the_stable_sentences_are_translated_so(
 
 
 @pytest.mark.parametrize("rate", [24_000, 48_000])
-async def test_sessions_of_other_rates_are_heard_too(engine: Engine, rate: int) -> None:
+async def test_other_sample_rates_are_recognised(engine: Engine, rate: int) -> None:
     floor = floor_of(*STABLE, rate=rate)
     async with engine.recogniser("en-gb", rate) as recogniser:
-        results = finals(await heard(recogniser, floor.chunks()))
+        results = finals(await recognise(recogniser, floor.chunks()))
 
     assert [recognised.text for recognised in results] == list(floor.texts)
 
 
-async def test_every_recorded_sentence_has_something_to_say_in_every_language(
+async def test_recorded_sentences_are_translated_into_every_language(
     engine: Engine,
 ) -> None:
     for language in ("es", "ca"):
@@ -119,7 +119,7 @@ async def test_every_recorded_sentence_has_something_to_say_in_every_language(
         assert not {text for text in spoken if not text or set(text) & set("*#@[]\\")}
 
 
-async def test_it_interprets_english_only(engine: Engine) -> None:
+async def test_only_english_is_interpreted(engine: Engine) -> None:
     assert engine.targets("en") == engine.targets("en-us") >= {"es", "ca"}
     for language in ("de", "eng", "fr-ca"):
         with pytest.raises(UnsupportedLanguageError, match="English only"):

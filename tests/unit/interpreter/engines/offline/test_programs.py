@@ -1,4 +1,4 @@
-"""What is missing is told in one line that names the packages."""
+"""Report of missing programs, in one line that names the packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODES = ("eng-spa.mode", "eng-cat.mode")
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A folder with all programs and modes."""
+    """Folder with all programs and modes."""
     for name in (*PROGRAMS, *MODES):
         path = tmp_path / name
         path.touch()
@@ -25,7 +25,7 @@ def machine(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_where_everything_is_there_nothing_is_said(machine: Path) -> None:
+def test_nothing_is_missing_when_everything_is_installed(machine: Path) -> None:
     assert programs.missing(machine, str(machine)) is None
     programs.require(machine, str(machine))
 
@@ -39,7 +39,7 @@ def test_where_everything_is_there_nothing_is_said(machine: Path) -> None:
         ("eng-cat.mode", "apertium-eng-cat"),
     ],
 )
-def test_each_is_named_by_its_package(machine: Path, file: str, package: str) -> None:
+def test_a_missing_file_is_reported_by_its_package(machine: Path, file: str, package: str) -> None:
     (machine / file).unlink()
 
     line = programs.missing(machine, str(machine))
@@ -52,7 +52,7 @@ def test_each_is_named_by_its_package(machine: Path, file: str, package: str) ->
     assert not fault.value.retryable
 
 
-def test_one_line_names_all(tmp_path: Path) -> None:
+def test_one_line_names_all_missing_packages(tmp_path: Path) -> None:
     line = programs.missing(tmp_path, str(tmp_path))
 
     assert line is not None
@@ -60,6 +60,6 @@ def test_one_line_names_all(tmp_path: Path) -> None:
     assert "\n" not in line
 
 
-def test_the_engine_cannot_be_made_without_them(tmp_path: Path) -> None:
+def test_missing_programs_make_the_engine_unavailable(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="apertium-eng-spa apertium-eng-cat"):
         OfflineEngine(tmp_path)

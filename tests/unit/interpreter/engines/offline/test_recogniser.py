@@ -1,4 +1,4 @@
-"""The recogniser over a decoder that hangs, dies or talks nonsense: none outlives it."""
+"""The recogniser with a decoder that hangs, dies or sends invalid reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from interpreter.engine import EngineError, EngineUnavailableError, FloorChunk, RecognitionResult
 from interpreter.engines.offline.recogniser import Limits, OfflineRecogniser, open_recogniser
-from tests.unit.interpreter.engines.engine_contract import BEGIN, heard
+from tests.unit.interpreter.engines.engine_contract import BEGIN, recognise
 
 RATE = 16_000
 CHUNK = FloorChunk(BEGIN, bytes(6_400))
@@ -22,7 +22,7 @@ IMPATIENT = Limits(start=60.0, answer=0.2)
 READY = """
 import os, sys, time
 from interpreter.engines.offline.wire import *
-def say(*reports):
+def send(*reports):
     for report in reports:
         sys.stdout.buffer.write(line(report))
     sys.stdout.buffer.flush()
@@ -30,20 +30,20 @@ def commands():
     reader = CommandReader()
     while data := os.read(0, 65536):
         yield from reader.feed(data)
-say(Ready())
+send(Ready())
 """
 HANGS = READY + "time.sleep(600)"
 DIES = READY + "next(commands())"
-TALKS_NONSENSE = READY + "next(commands()); print('nonsense', flush=True); time.sleep(600)"
-TALKS_WITHOUT_END = READY + "next(commands()); os.write(1, b'x' * 200_000); time.sleep(600)"
-TALKS_UNASKED = READY + "say(Transcript('one', True, 0, 200)); time.sleep(600)"
-TALKS_MUCH = (
+SENDS_NONSENSE = READY + "next(commands()); print('nonsense', flush=True); time.sleep(600)"
+SENDS_AN_ENDLESS_LINE = READY + "next(commands()); os.write(1, b'x' * 200_000); time.sleep(600)"
+SENDS_UNPROMPTED = READY + "send(Transcript('one', True, 0, 200)); time.sleep(600)"
+SENDS_MANY = (
     READY
     + """
 for command, _ in commands():
     if command is Command.SOUND:
-        say(*(Transcript(str(number), True, number, number + 1) for number in range(1000)))
-    say(Done())
+        send(*(Transcript(str(number), True, number, number + 1) for number in range(1000)))
+    send(Done())
     if command is Command.FINISH:
         break
 """
@@ -59,13 +59,13 @@ async def read(recogniser: OfflineRecogniser) -> list[RecognitionResult]:
 
 
 @pytest.mark.parametrize("script", ["raise SystemExit(1)", "print('nonsense')", "print('{}')"])
-async def test_a_decoder_that_does_not_start_is_an_error(script: str) -> None:
+async def test_a_decoder_that_ends_at_its_start_is_an_error(script: str) -> None:
     with pytest.raises(EngineError, match="ended while it started"):
         async with open_recogniser(RATE, command=decoder(script)):
             pass
 
 
-async def test_a_decoder_that_never_gets_ready_is_an_error() -> None:
+async def test_a_decoder_that_never_becomes_ready_is_an_error() -> None:
     with pytest.raises(EngineError, match="did not become ready"):
         async with open_recogniser(
             RATE, command=decoder("import time; time.sleep(600)"), limits=Limits(start=0.2)
@@ -73,14 +73,14 @@ async def test_a_decoder_that_never_gets_ready_is_an_error() -> None:
             pass
 
 
-async def test_a_program_that_is_not_there_makes_the_engine_unavailable(tmp_path: Path) -> None:
+async def test_a_missing_program_makes_the_engine_unavailable(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="cannot be started"):
         async with open_recogniser(RATE, command=[str(tmp_path / "none")]):
             pass
 
 
 @pytest.mark.parametrize("rate", [-1, 0, 1, 10**9])
-async def test_an_impossible_rate_is_an_error(rate: int) -> None:
+async def test_an_unsupported_sample_rate_is_an_error(rate: int) -> None:
     with pytest.raises(EngineError, match="not supported") as refused:
         async with open_recogniser(rate):
             pass
@@ -92,11 +92,11 @@ async def test_an_impossible_rate_is_an_error(rate: int) -> None:
     [
         (HANGS, IMPATIENT, "does not answer"),
         (DIES, PATIENT, "ended unexpectedly"),
-        (TALKS_NONSENSE, PATIENT, "ended unexpectedly"),
-        (TALKS_WITHOUT_END, PATIENT, "ended unexpectedly"),
+        (SENDS_NONSENSE, PATIENT, "ended unexpectedly"),
+        (SENDS_AN_ENDLESS_LINE, PATIENT, "ended unexpectedly"),
     ],
 )
-async def test_who_reads_results_learns_of_a_fault(
+async def test_a_decoder_fault_is_raised_to_the_reader(
     script: str, limits: Limits, message: str
 ) -> None:
     async with open_recogniser(RATE, command=decoder(script), limits=limits) as recogniser:
@@ -111,13 +111,13 @@ async def test_who_reads_results_learns_of_a_fault(
             await recogniser.finish()
 
 
-async def test_words_without_sound_are_a_fault() -> None:
-    async with open_recogniser(RATE, command=decoder(TALKS_UNASKED)) as recogniser:
+async def test_a_transcript_without_audio_is_a_fault() -> None:
+    async with open_recogniser(RATE, command=decoder(SENDS_UNPROMPTED)) as recogniser:
         with pytest.raises(EngineError, match="ended unexpectedly"):
             await read(recogniser)
 
 
-async def test_who_speaks_to_a_decoder_that_hangs_does_not_wait_for_ever() -> None:
+async def test_hear_does_not_block_on_a_hanging_decoder() -> None:
     async def speak(recogniser: OfflineRecogniser) -> None:
         while True:
             await recogniser.hear(CHUNK)
@@ -127,29 +127,29 @@ async def test_who_speaks_to_a_decoder_that_hangs_does_not_wait_for_ever() -> No
             await speak(recogniser)
 
 
-async def test_a_decoder_that_hangs_at_the_end_is_an_error() -> None:
+async def test_a_decoder_that_hangs_at_its_end_is_an_error() -> None:
     async with open_recogniser(RATE, command=decoder(HANGS), limits=IMPATIENT) as recogniser:
         await recogniser.finish()
         with pytest.raises(EngineError, match="does not answer"):
             await read(recogniser)
 
 
-async def test_results_that_nobody_reads_yet_wait_and_are_not_lost() -> None:
-    async with open_recogniser(RATE, command=decoder(TALKS_MUCH)) as recogniser:
-        results = await heard(recogniser, [CHUNK, CHUNK])
+async def test_unread_results_are_not_lost() -> None:
+    async with open_recogniser(RATE, command=decoder(SENDS_MANY)) as recogniser:
+        results = await recognise(recogniser, [CHUNK, CHUNK])
 
     assert [recognised.text for recognised in results] == [str(n) for n in range(1000)] * 2
 
 
-async def test_nothing_can_be_said_after_the_end() -> None:
-    async with open_recogniser(RATE, command=decoder(TALKS_MUCH)) as recogniser:
-        assert await heard(recogniser, []) == []
+async def test_hear_after_finish_is_an_error() -> None:
+    async with open_recogniser(RATE, command=decoder(SENDS_MANY)) as recogniser:
+        assert await recognise(recogniser, []) == []
         await recogniser.finish()
         with pytest.raises(EngineError, match="has finished"):
             await recogniser.hear(CHUNK)
 
 
-@pytest.mark.parametrize("script", [HANGS, TALKS_MUCH, TALKS_WITHOUT_END])
+@pytest.mark.parametrize("script", [HANGS, SENDS_MANY, SENDS_AN_ENDLESS_LINE])
 async def test_the_decoder_ends_with_the_block(tmp_path: Path, script: str) -> None:
     line = tmp_path / "open while it lives"
     os.mkfifo(line)
@@ -161,7 +161,7 @@ async def test_the_decoder_ends_with_the_block(tmp_path: Path, script: str) -> N
     assert await reading == ""
 
 
-async def test_the_decoder_ends_with_whoever_started_it(tmp_path: Path) -> None:
+async def test_the_decoder_ends_with_its_parent_process(tmp_path: Path) -> None:
     line = tmp_path / "open while it lives"
     os.mkfifo(line)
     holding = (

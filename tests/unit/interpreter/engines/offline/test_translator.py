@@ -1,4 +1,4 @@
-"""Pipelines that hang, die or are busy: the next request gets its own answer."""
+"""Translation with pipelines that hang, die or are busy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from interpreter.engines.offline.apertium_stream import escape, unescape
 from interpreter.engines.offline.translator import MAX_CHARACTERS, Translator
 
 PATIENT = 60.0
-# Answers each request with its own words in capitals; some words make it fail.
+# Returns each request in capitals. Some words make it fail.
 SHOUT = f"""#!{sys.executable}
 import os, sys, time
 rest = b""
@@ -40,7 +40,7 @@ while data := os.read(0, 65536):
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
-    """Such a program, in a folder whose name needs quotes."""
+    """The program, in a folder whose name needs quotes."""
     program = tmp_path / "a folder" / "shout"
     program.parent.mkdir()
     program.write_text(SHOUT)
@@ -50,7 +50,7 @@ def program(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def mode(tmp_path: Path, program: Path) -> Path:
-    """Three of them in a row."""
+    """Mode file of a pipeline of three programs."""
     mode = tmp_path / "eng-epo.mode"
     mode.write_text(f"'{program}' $2 | '{program}' $1 'some file' | '{program}'\n")
     return mode
@@ -58,7 +58,7 @@ def mode(tmp_path: Path, program: Path) -> Path:
 
 @pytest.fixture
 def held_open(tmp_path: Path, program: Path) -> Path:
-    """A named pipe that every such program holds open while it lives."""
+    """Named pipe that each program holds open while it runs."""
     line = tmp_path / "open while it lives"
     os.mkfifo(line)
     program.write_text(SHOUT.replace("rest =", f"keep = open({str(line)!r}, 'w'); rest =", 1))
@@ -72,7 +72,7 @@ async def translator(mode: Path) -> AsyncIterator[Translator]:
     await translator.close()
 
 
-async def test_each_request_gets_its_own_answer(translator: Translator) -> None:
+async def test_each_request_gets_its_own_response(translator: Translator) -> None:
     texts = [f"text number {number}" for number in range(10)]
 
     answers = await asyncio.gather(*(translator.translate(text, "eo") for text in texts))
@@ -81,9 +81,7 @@ async def test_each_request_gets_its_own_answer(translator: Translator) -> None:
 
 
 @pytest.mark.parametrize("fault", ["die", "flood"])
-async def test_after_a_program_that_fails_it_starts_again(
-    translator: Translator, fault: str
-) -> None:
+async def test_a_failed_pipeline_is_restarted(translator: Translator, fault: str) -> None:
     with pytest.raises(EngineError, match=r"ended unexpectedly|endless") as failed:
         await translator.translate(fault, "eo")
 
@@ -91,16 +89,16 @@ async def test_after_a_program_that_fails_it_starts_again(
     assert await translator.translate("one", "eo") == "ONE"
 
 
-async def test_after_one_that_hangs_it_starts_again(mode: Path) -> None:
-    hurried = Translator({"eo": mode}, request_seconds=0.2)
+async def test_a_hanging_pipeline_times_out(mode: Path) -> None:
+    hasty = Translator({"eo": mode}, request_seconds=0.2)
     with pytest.raises(EngineError, match="took too long") as failed:
-        await hurried.translate("hang", "eo")
-    await hurried.close()
+        await hasty.translate("hang", "eo")
+    await hasty.close()
 
     assert failed.value.retryable
 
 
-async def test_who_stops_waiting_leaves_no_answer_to_the_next(translator: Translator) -> None:
+async def test_a_cancelled_request_leaves_no_response_to_the_next(translator: Translator) -> None:
     assert await translator.translate("one", "eo") == "ONE"
     given_up = asyncio.create_task(translator.translate("hang", "eo"))
     waiting = asyncio.create_task(translator.translate("two", "eo"))
@@ -110,7 +108,7 @@ async def test_who_stops_waiting_leaves_no_answer_to_the_next(translator: Transl
     assert await waiting == "TWO"
 
 
-async def test_too_many_at_once_are_refused(translator: Translator) -> None:
+async def test_too_many_concurrent_requests_are_refused(translator: Translator) -> None:
     asked = [asyncio.create_task(translator.translate("hang", "eo")) for _ in range(16)]
     await asyncio.sleep(0)
     with pytest.raises(EngineError, match="too many"):
@@ -122,7 +120,7 @@ async def test_too_many_at_once_are_refused(translator: Translator) -> None:
     assert await translator.translate("one", "eo") == "ONE"
 
 
-async def test_too_long_a_text_is_refused(translator: Translator) -> None:
+async def test_a_text_that_is_too_long_is_refused(translator: Translator) -> None:
     longest = "a" * MAX_CHARACTERS
     assert await translator.translate(longest, "eo") == longest.upper()
     with pytest.raises(EngineError, match="too long") as refused:
@@ -135,7 +133,7 @@ async def test_a_language_without_a_pipeline_is_refused(translator: Translator) 
         await translator.translate("one", "es")
 
 
-async def test_the_programs_end_when_it_is_closed(translator: Translator, held_open: Path) -> None:
+async def test_close_ends_the_programs(translator: Translator, held_open: Path) -> None:
     reading = asyncio.create_task(asyncio.to_thread(held_open.read_text))
     await translator.warm()
     assert await translator.translate("one", "eo") == "ONE"
@@ -145,7 +143,7 @@ async def test_the_programs_end_when_it_is_closed(translator: Translator, held_o
     assert await reading == ""
 
 
-async def test_one_that_was_closed_starts_again_if_asked(translator: Translator) -> None:
+async def test_a_closed_translator_starts_again_on_demand(translator: Translator) -> None:
     assert await translator.translate("one", "eo") == "ONE"
     await translator.close()
 
@@ -153,9 +151,7 @@ async def test_one_that_was_closed_starts_again_if_asked(translator: Translator)
 
 
 @pytest.mark.parametrize("content", ["", "|", "one | | two", "'endless", "\xff"])
-def test_a_mode_that_describes_no_pipeline_makes_the_engine_unavailable(
-    mode: Path, content: str
-) -> None:
+def test_an_invalid_mode_file_makes_the_engine_unavailable(mode: Path, content: str) -> None:
     mode.write_bytes(content.encode("latin-1"))
     with pytest.raises(EngineUnavailableError, match="describes no pipeline"):
         pipeline_commands(mode)
@@ -163,12 +159,12 @@ def test_a_mode_that_describes_no_pipeline_makes_the_engine_unavailable(
 
 @pytest.fixture
 def removed(program: Path) -> Path:
-    """A program that is not there any more."""
+    """Path of a removed program."""
     program.unlink()
     return program
 
 
-async def test_a_program_that_is_not_there_makes_the_engine_unavailable(
+async def test_a_missing_program_makes_the_engine_unavailable(
     translator: Translator, removed: Path
 ) -> None:
     await translator.warm()
@@ -176,9 +172,7 @@ async def test_a_program_that_is_not_there_makes_the_engine_unavailable(
         await translator.translate("one", "eo")
 
 
-async def test_a_language_that_does_not_work_leaves_the_others_alone(
-    mode: Path, tmp_path: Path
-) -> None:
+async def test_a_failing_language_does_not_affect_others(mode: Path, tmp_path: Path) -> None:
     translator = Translator({"fr": tmp_path / "none.mode", "eo": mode}, request_seconds=PATIENT)
     await translator.warm()
     with pytest.raises(EngineUnavailableError, match="describes no pipeline"):
@@ -188,7 +182,7 @@ async def test_a_language_that_does_not_work_leaves_the_others_alone(
     await translator.close()
 
 
-def test_a_mode_is_run_with_null_flush_and_without_marks(mode: Path) -> None:
+def test_modes_run_with_null_flush_and_without_marks(mode: Path) -> None:
     mode.write_text("lt-proc 'a b.bin' | apertium-tagger -g $2 'c.prob' | lt-proc $1 d.bin\n")
 
     assert pipeline_commands(mode) == [
@@ -198,7 +192,7 @@ def test_a_mode_is_run_with_null_flush_and_without_marks(mode: Path) -> None:
     ]
 
 
-def test_pairs_are_those_from_english(tmp_path: Path) -> None:
+def test_only_pairs_from_english_are_found(tmp_path: Path) -> None:
     for name in ("eng-spa", "spa-eng", "eng-cat", "eng-cat_valencia", "eng-xyz", "fra-cat"):
         (tmp_path / f"{name}.mode").touch()
 
@@ -210,7 +204,7 @@ def test_pairs_are_those_from_english(tmp_path: Path) -> None:
 
 
 @given(st.text())
-def test_what_is_escaped_comes_back_in_one_line(text: str) -> None:
+def test_escaping_round_trips_to_one_line(text: str) -> None:
     stream = escape(text)
 
     assert "\0" not in stream

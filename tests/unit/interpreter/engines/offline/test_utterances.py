@@ -1,4 +1,4 @@
-"""Where utterances begin and end, with the real decoder."""
+"""Detection of utterances, with the real decoder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from demo.sentences import STABLE
 from interpreter.engine import FloorChunk
 from interpreter.engines.offline.recogniser import open_recogniser
 from shared.models.audio_format import AudioFormat
-from tests.unit.interpreter.engines.engine_contract import BEGIN, Floor, finals, heard
+from tests.unit.interpreter.engines.engine_contract import BEGIN, Floor, finals, recognise
 
 RATE = 16_000
 READ_ALOUD = Path("demo/samples/leisure-to-consider.wav")
@@ -28,7 +28,7 @@ def sentence_pcm() -> bytes:
     return to_pcm(SENTENCE.read(), AudioFormat())
 
 
-async def test_who_does_not_pause_is_cut_in_time() -> None:
+async def test_speech_without_pauses_is_cut_at_the_limit() -> None:
     samples = np.frombuffer(to_pcm(read_sound(READ_ALOUD), AudioFormat()), dtype="<i2")
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     loud = frames[np.abs(frames).max(axis=1) > 500]
@@ -36,7 +36,7 @@ async def test_who_does_not_pause_is_cut_in_time() -> None:
     floor = floor_of(breathless)
 
     async with open_recogniser(RATE) as recogniser:
-        results = finals(await heard(recogniser, floor.chunks()))
+        results = finals(await recognise(recogniser, floor.chunks()))
 
     seconds = len(breathless) / 2 / RATE
     assert seconds > 20
@@ -46,38 +46,38 @@ async def test_who_does_not_pause_is_cut_in_time() -> None:
         assert before.end_timestamp <= after.timestamp
 
 
-async def test_an_utterance_ends_though_no_sound_follows() -> None:
+async def test_an_utterance_ends_when_no_audio_follows() -> None:
     spoken = sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32]
     async with open_recogniser(RATE) as recogniser:
         await recogniser.hear(FloorChunk(BEGIN, spoken))
         results = recogniser.results()
-        # Neither silence nor `finish`, as when the speaker has muted the microphone.
+        # Neither silence nor `finish` follows, as when the speaker mutes the microphone.
         while not (recognised := await anext(results)).final:
             pass
 
     assert recognised.text == SENTENCE.text
 
 
-async def test_a_chunk_that_was_lost_in_a_sentence_leaves_the_times_right() -> None:
+async def test_a_lost_chunk_in_a_sentence_keeps_the_times_right() -> None:
     chunks = floor_of(sentence_pcm() + bytes(2 * RATE)).chunks()
     late = [FloorChunk(chunk.timestamp + 200, chunk.pcm) for chunk in chunks[3:]]
 
     async with open_recogniser(RATE) as recogniser:
-        whole = finals(await heard(recogniser, chunks))
+        whole = finals(await recognise(recogniser, chunks))
     async with open_recogniser(RATE) as recogniser:
-        gapped = finals(await heard(recogniser, [*chunks[:3], *late]))
+        gapped = finals(await recognise(recogniser, [*chunks[:3], *late]))
 
     assert [recognised.text for recognised in gapped] == [recognised.text for recognised in whole]
     assert gapped[0].timestamp == whole[0].timestamp
     assert gapped[0].end_timestamp == whole[0].end_timestamp + 200
 
 
-async def test_a_long_pause_in_the_timestamps_ends_what_was_being_said() -> None:
+async def test_a_long_pause_in_the_timestamps_ends_the_utterance() -> None:
     spoken = floor_of(sentence_pcm()[: SENTENCE.end_of_speech_ms() * 32])
     chunks = [*spoken.chunks(), *spoken.chunks(spoken.end() + 10_000)]
 
     async with open_recogniser(RATE) as recogniser:
-        results = finals(await heard(recogniser, chunks))
+        results = finals(await recognise(recogniser, chunks))
 
     assert [recognised.text for recognised in results] == [SENTENCE.text] * 2
     assert results[0].end_timestamp <= spoken.end()
@@ -85,13 +85,13 @@ async def test_a_long_pause_in_the_timestamps_ends_what_was_being_said() -> None
 
 
 @pytest.mark.parametrize("amplitude", [0, 3, 200])
-async def test_silence_and_hiss_say_nothing(amplitude: int) -> None:
+async def test_silence_and_hiss_give_no_results(amplitude: int) -> None:
     hiss = np.random.default_rng(7).normal(0, amplitude, 5 * RATE).astype("<i2").tobytes()
     async with open_recogniser(RATE) as recogniser:
-        assert finals(await heard(recogniser, floor_of(hiss).chunks())) == []
+        assert finals(await recognise(recogniser, floor_of(hiss).chunks())) == []
 
 
-async def test_a_chunk_may_be_of_any_length() -> None:
+async def test_chunks_may_have_any_length() -> None:
     pcm = sentence_pcm() + bytes(RATE)
     sizes = [0, 1, 2, 3, 101, 999, 64_000]
     chunks: list[FloorChunk] = []
@@ -103,23 +103,23 @@ async def test_a_chunk_may_be_of_any_length() -> None:
         position += size
 
     async with open_recogniser(RATE) as recogniser:
-        (recognised,) = finals(await heard(recogniser, chunks))
+        (recognised,) = finals(await recognise(recogniser, chunks))
 
     assert recognised.text == SENTENCE.text
 
 
-async def test_half_a_sample_at_a_chunks_end_is_not_heard() -> None:
+async def test_half_a_sample_at_the_end_of_a_chunk_is_ignored() -> None:
     floor = floor_of(sentence_pcm() + bytes(RATE))
     async with open_recogniser(RATE) as recogniser:
-        whole = await heard(recogniser, floor.chunks())
+        whole = await recognise(recogniser, floor.chunks())
     chunks = [FloorChunk(chunk.timestamp, chunk.pcm + b"\x7f") for chunk in floor.chunks()]
     async with open_recogniser(RATE) as recogniser:
-        assert await heard(recogniser, chunks) == whole
+        assert await recognise(recogniser, chunks) == whole
 
 
-async def test_before_the_end_there_are_some_results_but_not_many() -> None:
+async def test_partial_results_are_throttled() -> None:
     async with open_recogniser(RATE) as recogniser:
-        results = await heard(recogniser, floor_of(sentence_pcm() + bytes(RATE)).chunks())
+        results = await recognise(recogniser, floor_of(sentence_pcm() + bytes(RATE)).chunks())
 
     early = [recognised for recognised in results if not recognised.final]
     assert 1 <= len(early) <= 4 * SENTENCE.end_of_speech_ms() / 1000

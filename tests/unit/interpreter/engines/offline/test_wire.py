@@ -1,4 +1,4 @@
-"""CommandReader survive any cut of the pipe's bytes; what is none is refused."""
+"""Encoding of commands and reports, with reads of any size and invalid data."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from interpreter.engines.offline.wire import (
     st.lists(st.tuples(st.sampled_from(Command), st.binary(max_size=50)), max_size=10),
     st.lists(st.integers(1, 20), min_size=1, max_size=50),
 )
-def test_commands_come_out_as_they_went_in(
+def test_commands_survive_any_read_size(
     commands: list[tuple[Command, bytes]], sizes: list[int]
 ) -> None:
     stream = b"".join(frame(command, payload) for command, payload in commands)
@@ -40,12 +40,12 @@ def test_commands_come_out_as_they_went_in(
 
 
 @pytest.mark.parametrize("data", [b"\x09\0\0\0\0", b"\x01\xff\xff\xff\xff"])
-def test_what_is_no_command_is_refused(data: bytes) -> None:
+def test_invalid_commands_are_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"frame of|not a valid Command"):
         list(CommandReader().feed(data))
 
 
-def test_a_frame_has_its_bound() -> None:
+def test_frames_that_are_too_long_are_refused() -> None:
     with pytest.raises(ValueError, match="at most"):
         frame(Command.SOUND, bytes(MAX_PAYLOAD_BYTES + 1))
 
@@ -57,14 +57,14 @@ def test_a_frame_has_its_bound() -> None:
         st.builds(Transcript, st.text(), st.booleans(), st.floats(0, 1e9), st.floats(0, 1e9)),
     )
 )
-def test_a_report_is_one_line(report: Report) -> None:
+def test_reports_are_encoded_as_one_line(report: Report) -> None:
     data = line(report)
 
     assert data.index(b"\n") == len(data) - 1
     assert parse(data) == report
 
 
-def test_what_is_no_report_is_refused() -> None:
+def test_invalid_reports_are_refused() -> None:
     for data in (b"", b"\n", b"{}", b'{"type": "transcript"}', b"\xff"):
         with pytest.raises(msgspec.MsgspecError):
             parse(data)
