@@ -11,13 +11,14 @@ from client.playback.capture import Sleep
 from interpreter.engine import Engine, EngineError, RecognitionResult, UnsupportedLanguageError
 from interpreter.machine.connections import OpenConnection
 from interpreter.machine.demand_watcher import DemandWatcher
+from interpreter.machine.engine_recovery import EngineRecovery
 from interpreter.machine.floor_captions import FloorCaptions
 from interpreter.machine.floor_listener import FloorListener, ListenerContext
 from interpreter.machine.health_probe import HealthProbe
 from interpreter.machine.language_seat import Callbacks, LanguageSeat
 from interpreter.machine.language_seats import LanguageSeats
 from interpreter.machine.options import Options
-from interpreter.machine.report import EngineSuspended, Hooks, Report
+from interpreter.machine.report import Hooks, Report
 from interpreter.machine.speech_output import SpeechContext, SpeechOutput, Utterance
 from interpreter.machine.timeouts import with_timeout
 from shared.protocol.interpretation_messages import Caption
@@ -57,10 +58,8 @@ class Machine:
         self._session: SessionJoined | None = None
         self._listener: FloorListener | None = None
         self._captions: FloorCaptions | None = None
+        self._recovery: EngineRecovery | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._last_sentence = (
-            ""  # of the floor; a probe repeats it, since the engine may fail in it
-        )
         self._retiring = False
         self._over = asyncio.Event()
         self._end_reason: str | None = None
@@ -158,6 +157,14 @@ class Machine:
             raise UnsupportedLanguageError(f"the session's audio is {encoding}; it must be PCM")
         self._session = joined
         self._captions = FloorCaptions(joined.source_language)
+        probe = HealthProbe(
+            self._engine,
+            joined.source_language,
+            joined.audio_format.sample_rate,
+            self._options.limits,
+            self._sleep,
+        )
+        self._recovery = EngineRecovery(self._seats.health, probe, self._hooks, self._sleep)
         context = ListenerContext(
             self._engine,
             joined.source_language,
@@ -229,7 +236,7 @@ class Machine:
     def _on_result(self, result: RecognitionResult) -> None:
         """Caption a result, and interpret a final one into every language held."""
         seats = [self._seats.by_language[language] for language in sorted(self.holds)]
-        if not seats or self._captions is None or self._listener is None:
+        if not seats or not self._captions or not self._listener or not self._recovery:
             return
         now = self._now_ms()
         # The service accepts floor captions from the first language only.
@@ -237,7 +244,7 @@ class Machine:
             seats[0].queue_caption(caption)
         if result.final:
             self.report.sentences += 1
-            self._last_sentence = result.text
+            self._recovery.last_sentence = result.text
             self._seats.health.reset_backoff(None)
             utterance = Utterance(result, now, round(self._listener.elapsed_since(result)))
             for seat in seats:
@@ -249,34 +256,20 @@ class Machine:
         A `fault` is permanent: it excludes the language, or ends the machine.
         """
         if fault is None:
-            self._start(self._probe_until_healthy(language, self._suspend(language)))
+            assert self._recovery is not None
+            seconds = self._recovery.suspend(language)
+            self._start(self._recover(self._recovery, language, seconds))
         elif language is None:
             self._end(fault=fault)
         else:
             self._seats.health.exclude(language)
         self._seats.reconcile()
 
-    def _suspend(self, language: str | None) -> float:
-        seconds = self._seats.health.suspend(language)
-        self._hooks.on_news(EngineSuspended(seconds, language))
-        return seconds
-
-    async def _probe_until_healthy(self, language: str | None, seconds: float) -> None:
-        """Probe the engine until it works again, or the session ends."""
-        await self._sleep(seconds)
-        while not await self._probe(language):
-            await self._sleep(self._suspend(language))
-        self._seats.health.resume(language)
+    async def _recover(
+        self, recovery: EngineRecovery, language: str | None, seconds: float
+    ) -> None:
+        await recovery.recover(language, seconds)
         self._seats.reconcile()
-
-    async def _probe(self, language: str | None) -> bool:
-        assert self._session is not None
-        session = self._session
-        rate, limits = session.audio_format.sample_rate, self._options.limits
-        probe = HealthProbe(self._engine, session.source_language, rate, limits, self._sleep)
-        if language is None:
-            return await probe.can_recognise()
-        return await probe.can_speak(self._last_sentence, language)
 
     async def _retire(self) -> None:
         limits, listener = self._options.limits, self._listener

@@ -17,7 +17,7 @@ from interpreter.machine.report import (
 )
 
 _TASKS: dict[Stage, str] = {
-    "recognise": "recognise what is said",
+    "recognise": "recognise speech",
     "translate": "translate",
     "speak": "speak",
 }

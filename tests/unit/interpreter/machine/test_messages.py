@@ -42,7 +42,7 @@ RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=2
         ),
         (
             EngineFailed("recognise", "EngineError"),
-            "The engine failed to recognise what is said (EngineError).",
+            "The engine failed to recognise speech (EngineError).",
         ),
         (
             EngineSuspended(15, "es"),
