@@ -205,8 +205,8 @@ def test_a_run_starts_its_successor_in_time_and_then_retires() -> None:
         assert await second is RunOutcome.OVER
 
     world = run_world(main)
-    ((asked_at, request),) = world.invoked
-    assert 810 <= asked_at <= 812
+    ((started_at, request),) = world.invoked
+    assert 810 <= started_at <= 812
     assert (request.session_id, request.ticket, request.generation) == (ID, "ticket", 2)
     # No gap between the interpreters: the first one waits for the stand-by.
     assert world.machines[0].patience > 30
@@ -239,8 +239,8 @@ def test_a_missing_successor_is_requested_again_until_the_time_is_up() -> None:
 
     world = run_world(main)
     assert world.machines[0].patience == 0
-    asked_at = [at for at, _ in world.invoked]
-    assert len(asked_at) >= 3
+    started_at = [at for at, _ in world.invoked]
+    assert len(started_at) >= 3
     assert world.log == ["interprets", "retires", "closed"]
 
 

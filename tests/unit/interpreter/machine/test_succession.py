@@ -72,12 +72,12 @@ async def test_retiring_during_silence_is_immediate() -> None:
         running = await world.start(machine)
         await world.speak_sentence()
         await world.time.advance(3)
-        asked_at = world.time.ms
+        started_at = world.time.ms
         retiring = asyncio.create_task(machine.retire())
         await world.time.settle()
         assert retiring.done()
         assert running.result() is None
-        assert world.time.ms == asked_at
+        assert world.time.ms == started_at
 
 
 async def test_retiring_is_bounded_while_the_speaker_does_not_pause() -> None:

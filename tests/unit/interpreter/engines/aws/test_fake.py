@@ -112,9 +112,9 @@ def test_every_error_raises_the_clients_exception(
 def test_polly_refuses_invalid_requests(
     clients: Clients, fields: dict[str, str], code: str
 ) -> None:
-    asked = {"Text": "a", "VoiceId": "Lucia", "OutputFormat": "pcm", "SampleRate": "16000"}
+    valid = {"Text": "a", "VoiceId": "Lucia", "OutputFormat": "pcm", "SampleRate": "16000"}
     with pytest.raises(ClientError, match=code):
-        clients.polly.synthesize_speech(**{**asked, **fields})  # type: ignore[arg-type]
+        clients.polly.synthesize_speech(**{**valid, **fields})  # type: ignore[arg-type]
 
 
 def test_ssml_is_billed_without_its_tags(clients: Clients) -> None:

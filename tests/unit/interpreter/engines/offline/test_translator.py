@@ -109,13 +109,13 @@ async def test_a_cancelled_request_leaves_no_response_to_the_next(translator: Tr
 
 
 async def test_too_many_concurrent_requests_are_refused(translator: Translator) -> None:
-    asked = [asyncio.create_task(translator.translate("hang", "eo")) for _ in range(16)]
+    pending = [asyncio.create_task(translator.translate("hang", "eo")) for _ in range(16)]
     await asyncio.sleep(0)
     with pytest.raises(EngineError, match="too many"):
         await translator.translate("one", "eo")
-    for task in asked:
+    for task in pending:
         task.cancel()
-    await asyncio.gather(*asked, return_exceptions=True)
+    await asyncio.gather(*pending, return_exceptions=True)
 
     assert await translator.translate("one", "eo") == "ONE"
 
