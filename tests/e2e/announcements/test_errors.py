@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from local.endpoints import Endpoints
-from tests.e2e.support.announcement_scenarios import announced, cleared
+from tests.e2e.support.announcement_scenarios import announce, clear
 from tests.e2e.support.assertions import assert_alive, assert_error
 from tests.e2e.support.clients import StackClients, joined
 from tests.helpers.wire import Message
@@ -29,7 +29,7 @@ async def test_requests_without_permission_are_refused(clients: StackClients, ac
         clients.connection("olga", "operators") as olga,
     ):
         await joined(operator, session_id, "de")
-        made = {"all": await announced(olga, "all"), "session": await announced(speaker)}
+        made = {"all": await announce(olga, "all"), "session": await announce(speaker)}
         for connection, scope, code in (
             (listener, "all", "AUTHENTICATION_REQUIRED"),
             (listener, "session", "AUTHENTICATION_REQUIRED"),
@@ -46,7 +46,7 @@ async def test_requests_without_permission_are_refused(clients: StackClients, ac
         for scope, announcement_id in made.items():
             active = await listener.ask("getActiveAnnouncement", scope=scope)
             assert active["announcementId"] == announcement_id
-        await cleared(olga, "all")
+        await clear(olga, "all")
 
 
 @pytest.mark.parametrize(

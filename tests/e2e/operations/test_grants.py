@@ -83,7 +83,7 @@ POLLING = {
 }
 # Lambda also sends failed events with the role. Local stacks only log them; the template's tests
 # check these grants.
-KEEPING = {
+KEEPING_LOST_EVENTS = {
     (spec.name, Resource.LOST_EVENTS, "sqs:SendMessage")
     for spec in FUNCTIONS
     if spec.keeps_lost_events
@@ -91,7 +91,7 @@ KEEPING = {
 
 
 @dataclass(frozen=True, order=True)
-class Right:
+class FunctionGrant:
     """One action on one resource, of one function."""
 
     function: str
@@ -116,13 +116,13 @@ class Right:
         )
 
 
-RIGHTS = sorted(
-    Right(spec.name, grant.resource.name, action)
+ALL_GRANTS = sorted(
+    FunctionGrant(spec.name, grant.resource.name, action)
     for spec in FUNCTIONS
     for grant in spec.grants
     for action in grant.actions or (MANAGE,)
 )
-CALLS = [right for right in RIGHTS if right.key in SCENARIOS]
+TESTED_GRANTS = [grant for grant in ALL_GRANTS if grant.key in SCENARIOS]
 
 
 @dataclass(frozen=True)
@@ -132,44 +132,44 @@ class ControlledStack:
     stack: RunningStack
     access: AccessControl
 
-    def without(self, right: Right) -> tuple[Statement, ...]:
+    def without(self, grant: FunctionGrant) -> tuple[Statement, ...]:
         """The function's statements without this grant, which exactly one statement contains."""
         single = [
             Statement((action,), (resource,))
-            for statement in self.access.policies.statements(right.full_name)
+            for statement in self.access.policies.statements(grant.full_name)
             for action in statement.actions
             for resource in statement.resources
         ]
-        rest = tuple(statement for statement in single if not right.names(statement))
+        rest = tuple(statement for statement in single if not grant.names(statement))
         assert len(rest) == len(single) - 1
         return rest
 
-    def denied(self, right: Right) -> bool:
+    def denied(self, grant: FunctionGrant) -> bool:
         """Whether a call was denied for lack of this grant."""
         return any(
-            (denial.function, denial.action) == (right.full_name, right.action)
-            and ENDINGS[Resource[right.resource]].rstrip("*") in denial.resource
+            (denial.function, denial.action) == (grant.full_name, grant.action)
+            and ENDINGS[Resource[grant.resource]].rstrip("*") in denial.resource
             for denial in self.access.policies.denials
         )
 
-    async def works(self, scenario: Scenario) -> None:
+    async def assert_passes(self, scenario: Scenario) -> None:
         """Check that the scenario passes and that nothing is denied."""
         self.access.policies.denials.clear()
         await scenario(self.stack)
         assert list(self.access.policies.denials) == []
 
-    async def fails(self, scenario: Scenario, right: Right) -> None:
+    async def assert_denied(self, scenario: Scenario, grant: FunctionGrant) -> None:
         """Check that the scenario fails, and that a denial for lack of this grant is the reason."""
         self.access.policies.denials.clear()
-        playing = asyncio.ensure_future(scenario(self.stack))
+        task = asyncio.ensure_future(scenario(self.stack))
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            while not playing.done() and not self.denied(right):  # noqa: ASYNC110 - there is no event for it
+            while not task.done() and not self.denied(grant):  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
-        await asyncio.wait((playing,), timeout=_GRACE_SECONDS)
-        playing.cancel()
-        (result,) = await asyncio.gather(playing, return_exceptions=True)
+        await asyncio.wait((task,), timeout=_GRACE_SECONDS)
+        task.cancel()
+        (result,) = await asyncio.gather(task, return_exceptions=True)
         assert isinstance(result, (*FAILURES, asyncio.CancelledError)), f"unneeded? {result!r}"
-        assert self.denied(right), f"failed for another reason: {result!r}"
+        assert self.denied(grant), f"failed for another reason: {result!r}"
 
 
 @pytest.fixture(scope="module")
@@ -207,23 +207,23 @@ async def controlled(
 
 
 def test_every_grant_has_a_scenario_and_every_scenario_a_grant() -> None:
-    others = POLLING | KEEPING | RACES | WITHOUT_THE_TABLE | ELSEWHERE
-    assert {right.key for right in RIGHTS} == SCENARIOS.keys() | others
+    others = POLLING | KEEPING_LOST_EVENTS | RACES | WITHOUT_THE_TABLE | ELSEWHERE
+    assert {grant.key for grant in ALL_GRANTS} == SCENARIOS.keys() | others
 
 
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("right", CALLS, ids=lambda right: "-".join(map(str, right.key)))
-async def test_a_grant_is_needed_and_with_it_all_works(
-    controlled: ControlledStack, right: Right
+@pytest.mark.parametrize("grant", TESTED_GRANTS, ids=lambda grant: "-".join(map(str, grant.key)))
+async def test_each_grant_is_needed_and_sufficient(
+    controlled: ControlledStack, grant: FunctionGrant
 ) -> None:
-    scenario, policies = SCENARIOS[right.key], controlled.access.policies
-    whole = policies.statements(right.full_name)
-    policies.replace(right.full_name, controlled.without(right))
+    scenario, policies = SCENARIOS[grant.key], controlled.access.policies
+    original = policies.statements(grant.full_name)
+    policies.replace(grant.full_name, controlled.without(grant))
     try:
-        await controlled.fails(scenario, right)
+        await controlled.assert_denied(scenario, grant)
     finally:
-        policies.replace(right.full_name, whole)
-    await controlled.works(scenario)
+        policies.replace(grant.full_name, original)
+    await controlled.assert_passes(scenario)
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -232,13 +232,13 @@ async def test_without_the_right_to_poll_there_is_no_event_source(
     controlled: ControlledStack, key: tuple[str, Resource, str]
 ) -> None:
     function, resource, action = key
-    right = Right(function, resource.name, action)
+    grant = FunctionGrant(function, resource.name, action)
     policies = controlled.access.policies
-    whole = policies.statements(right.full_name)
-    policies.replace(right.full_name, controlled.without(right))
+    original = policies.statements(grant.full_name)
+    policies.replace(grant.full_name, controlled.without(grant))
     try:
         with pytest.raises(StartError, match=f"{action.removeprefix('sqs:')} on SQS"):
             controlled.access.check_event_sources()
     finally:
-        policies.replace(right.full_name, whole)
+        policies.replace(grant.full_name, original)
     controlled.access.check_event_sources()

@@ -11,7 +11,7 @@ from local.endpoints import Endpoints
 from tests.e2e.support.clients import StackClients
 from tests.e2e.support.grant_scenarios import RunningStack
 from tests.e2e.support.operator import Operator
-from tests.e2e.support.status_scenarios import TICK, status, status_settled
+from tests.e2e.support.status_scenarios import TICK, status, wait_until_reported
 from tests.helpers.wire import Message, Wire
 
 AT_ONCE = 40
@@ -59,7 +59,7 @@ async def test_the_last_status_counts_all_concurrent_joins(
         await asyncio.gather(*(join() for _ in range(AT_ONCE)))
         await speaker.expect(lambda message: counted(message, AT_ONCE))
         # The following timer finds the same counts and sends nothing.
-        await status_settled(RunningStack(clients, operator), session_id, AT_ONCE)
+        await wait_until_reported(RunningStack(clients, operator), session_id, AT_ONCE)
         more = [m for m in await speaker.drained() if m["type"] == "sessionStatus"]
         assert [m for m in more if counted(m, AT_ONCE) and m["updateReason"] != "periodic"] == []
 

@@ -19,10 +19,9 @@ from tests.e2e.support.grant_scenarios import (
 )
 from tests.helpers.wire import Wire
 
-# More than any budget of a connection has, over as many workers as a function may have here, and
-# slowly enough for a route whose throttle was used up just before.
+# Exceeds every connection budget on all workers, and outlasts a throttle that was used up before.
 _FLOOD = 3_000
-# Above this many an address is slowed.
+# Above this number of marks, handshakes of an address are delayed.
 _MANY_MARKS = 15
 _WAITING = "delays#"
 
@@ -61,7 +60,7 @@ async def announcement_flood_is_closed(stack: RunningStack) -> None:
         await _flood(stranger, "announce", scope="all", message="Hi")
 
 
-async def status_flood_is_held_against_its_address(stack: RunningStack) -> None:
+async def status_flood_marks_its_address(stack: RunningStack) -> None:
     before = await stack.operator.marks()
     await status_flood_is_closed(stack)
 
@@ -90,7 +89,7 @@ async def abusive_address_is_slowed(stack: RunningStack) -> None:
 ABUSE_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("audio_processor", Resource.CLOSE_CONNECTION, MANAGE): audio_flood_is_closed,
     ("session_status", Resource.CLOSE_CONNECTION, MANAGE): status_flood_is_closed,
-    ("session_status", Resource.CONNECTIONS, UPDATE): status_flood_is_held_against_its_address,
+    ("session_status", Resource.CONNECTIONS, UPDATE): status_flood_marks_its_address,
     ("announcements", Resource.CLOSE_CONNECTION, MANAGE): announcement_flood_is_closed,
     ("connect", Resource.CONNECTIONS, GET): abusive_address_is_slowed,
     ("connect", Resource.CONNECTIONS, UPDATE): abusive_address_is_slowed,

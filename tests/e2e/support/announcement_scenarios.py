@@ -22,14 +22,14 @@ from tests.e2e.support.grant_scenarios import (
     UPDATE,
     RunningStack,
     Scenario,
-    ghost_is_removed,
+    expect_ghost_removed,
 )
 from tests.e2e.support.operator import Row
-from tests.e2e.support.status_scenarios import first_listener_told, status
+from tests.e2e.support.status_scenarios import mark_first_listener_reported, status
 from tests.helpers.wire import Message, Wire
 
 
-async def announced(connection: Wire, scope: str = "session", message: str = "Pause") -> str:
+async def announce(connection: Wire, scope: str = "session", message: str = "Pause") -> str:
     """Announce and check the reply; returns the announcement's id."""
     reply = await connection.ask("announce", scope=scope, message=message)
     assert reply["type"] == "announcement", reply
@@ -37,7 +37,7 @@ async def announced(connection: Wire, scope: str = "session", message: str = "Pa
     return announcement_id
 
 
-async def cleared(connection: Wire, scope: str = "session") -> Message:
+async def clear(connection: Wire, scope: str = "session") -> Message:
     """Clear, and check that there was an active announcement."""
     reply = await connection.ask("clearAnnouncement", scope=scope)
     assert reply["type"] == "announcementCleared", reply
@@ -55,49 +55,49 @@ async def announcer(stack: RunningStack) -> AsyncIterator[Wire]:
             await operator.ask("clearAnnouncement", scope="all")
 
 
-async def session_is_told(stack: RunningStack) -> None:
+async def announcement_reaches_the_session(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id) as listener,
     ):
-        made = await announced(speaker)
+        made = await announce(speaker)
         assert (await listener.expect("announcement"))["announcementId"] == made
 
 
-async def everybody_is_told(stack: RunningStack) -> None:
+async def announcement_reaches_everyone(stack: RunningStack) -> None:
     async with announcer(stack) as operator, stack.clients.connection() as reader:
-        made = await announced(operator, "all")
+        made = await announce(operator, "all")
         assert (await reader.expect("announcement"))["announcementId"] == made
 
 
-async def many_are_told(stack: RunningStack) -> None:
+async def announcement_reaches_several_shards(stack: RunningStack) -> None:
     async with AsyncExitStack() as opened, stack.clients.session() as (speaker, session_id):
         listeners = await several_listeners(opened, stack, session_id)
-        await announced(speaker)
+        await announce(speaker)
         for listener in listeners:
             await listener.expect("announcement")
 
 
-async def clearing_is_told(stack: RunningStack) -> None:
+async def clearing_reaches_the_session(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id) as listener,
     ):
-        made = await announced(speaker)
-        await cleared(speaker)
+        made = await announce(speaker)
+        await clear(speaker)
         assert (await listener.expect("announcementCleared"))["announcementId"] == made
 
 
-async def active_is_asked_for(stack: RunningStack) -> None:
+async def active_announcement_is_requested(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, _):
-        made = await announced(speaker)
+        made = await announce(speaker)
         assert (await speaker.ask("getActiveAnnouncement")).get("announcementId") == made
 
 
 async def replay_precedes_the_reply(stack: RunningStack) -> None:
     """A replay after the reply may come from the queue."""
     async with stack.clients.session() as (speaker, session_id):
-        made = await announced(speaker)
+        made = await announce(speaker)
         async with stack.clients.connection() as reader:
             join = {"action": "joinSession", "sessionId": session_id, "targetLanguage": "es"}
             await reader.send(join)
@@ -107,49 +107,49 @@ async def replay_precedes_the_reply(stack: RunningStack) -> None:
 
 async def replays_are_counted(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, session_id):
-        await announced(speaker)
+        await announce(speaker)
         async with stack.clients.listener(session_id):
             active = await speaker.ask("getActiveAnnouncement")
             assert active["coverage"]["delivered"] >= 1
 
 
-async def who_sat_down_unseen_is_told_later(stack: RunningStack) -> None:
+async def redelivery_reaches_a_late_member(stack: RunningStack) -> None:
     """Simulate an index that lagged behind the join, and a join without a replay."""
     operator = stack.operator
     async with stack.clients.session() as (speaker, session_id):
         before = await operator.connection_ids()
         async with stack.clients.connection() as reader:
             (connection_id,) = await operator.connection_ids() - before
-            made = await announced(speaker)
+            made = await announce(speaker)
             row = await operator.connection(connection_id)
             seat = {"sessionId": session_id, "seat": "listener#es", "seatedAt": row["connectedAt"]}
             await operator.put_connection(row | seat)
             assert (await reader.expect("announcement"))["announcementId"] == made
 
 
-async def announcement_meets_a_ghost(stack: RunningStack) -> None:
+async def announcement_removes_a_ghost(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
     ):
         ghost = await stack.operator.add_ghost(session_id, "listener#es")
-        await announced(speaker)
-        await ghost_is_removed(stack, session_id, ghost)
+        await announce(speaker)
+        await expect_ghost_removed(stack, session_id, ghost)
 
 
-async def ghost_in_an_announcement_is_told(stack: RunningStack) -> None:
+async def ghost_found_by_an_announcement_is_reported(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
     ):
-        await first_listener_told(stack, session_id)
+        await mark_first_listener_reported(stack, session_id)
         await stack.operator.add_ghost(session_id, "listener#es")
-        await announced(speaker)
+        await announce(speaker)
         # The ghost was never counted in, but is counted out.
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def who_asks_is_not_silent(stack: RunningStack) -> None:
+async def request_renews_an_idle_connection(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id) as listener,
@@ -157,13 +157,13 @@ async def who_asks_is_not_silent(stack: RunningStack) -> None:
         await stack.operator.make_idle(session_id, "listener#es")
         members = await stack.operator.members(session_id)
         (reader,) = (row["connectionId"] for row in members if row["seat"] == "listener#es")
-        answer = await stack.operator.invoke("announcements", _asking(reader))
+        answer = await stack.operator.invoke("announcements", _request_event(reader))
         assert json.loads(answer["body"])["type"] == "activeAnnouncement"
         await stack.operator.tick()
         assert (await listener.ask("heartbeat"))["type"] == "heartbeatAck"
 
 
-def _asking(connection_id: str) -> Row:
+def _request_event(connection_id: str) -> Row:
     """API Gateway's event for a request on a connection that is a minute old."""
     now = time.time_ns() // 1_000_000
     return {
@@ -178,10 +178,10 @@ def _asking(connection_id: str) -> Row:
     }
 
 
-async def replay_comes_later(stack: RunningStack) -> None:
+async def deferred_replay_arrives(stack: RunningStack) -> None:
     """The queue message that the control function sends if a replay fails."""
     async with stack.clients.session() as (speaker, session_id):
-        made = await announced(speaker)
+        made = await announce(speaker)
         async with stack.clients.connection() as reader:
             await joined(reader, session_id, "es")
             assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
@@ -205,19 +205,19 @@ WITHOUT_THE_TABLE = {("control", Resource.ANNOUNCEMENT_QUEUE, SEND)}
 ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.ANNOUNCEMENTS, BATCH_GET): replay_precedes_the_reply,
     ("control", Resource.ANNOUNCEMENTS, UPDATE): replays_are_counted,
-    ("announcements", Resource.ANNOUNCEMENTS, BATCH_GET): active_is_asked_for,
-    ("announcements", Resource.ANNOUNCEMENTS, PUT): session_is_told,
-    ("announcements", Resource.ANNOUNCEMENTS, UPDATE): clearing_is_told,
-    ("announcements", Resource.ANNOUNCEMENT_QUEUE, SEND): who_sat_down_unseen_is_told_later,
-    ("announcements", Resource.BROADCAST_FUNCTION, INVOKE): many_are_told,
-    ("announcements", Resource.STATUS_QUEUE, SEND): ghost_in_an_announcement_is_told,
-    ("announcements", Resource.SESSIONS, GET): session_is_told,
-    ("announcements", Resource.SESSIONS, UPDATE): announcement_meets_a_ghost,
-    ("announcements", Resource.CONNECTIONS, GET): active_is_asked_for,
-    ("announcements", Resource.CONNECTIONS, BATCH_GET): who_sat_down_unseen_is_told_later,
-    ("announcements", Resource.CONNECTIONS, UPDATE): who_asks_is_not_silent,
-    ("announcements", Resource.CONNECTIONS, DELETE): announcement_meets_a_ghost,
-    ("announcements", Resource.IDLE_INDEX, QUERY): everybody_is_told,
-    ("announcements", Resource.AUDIENCE_INDEX, QUERY): session_is_told,
-    ("announcements", Resource.POST_TO_CONNECTION, MANAGE): replay_comes_later,
+    ("announcements", Resource.ANNOUNCEMENTS, BATCH_GET): active_announcement_is_requested,
+    ("announcements", Resource.ANNOUNCEMENTS, PUT): announcement_reaches_the_session,
+    ("announcements", Resource.ANNOUNCEMENTS, UPDATE): clearing_reaches_the_session,
+    ("announcements", Resource.ANNOUNCEMENT_QUEUE, SEND): redelivery_reaches_a_late_member,
+    ("announcements", Resource.BROADCAST_FUNCTION, INVOKE): announcement_reaches_several_shards,
+    ("announcements", Resource.STATUS_QUEUE, SEND): ghost_found_by_an_announcement_is_reported,
+    ("announcements", Resource.SESSIONS, GET): announcement_reaches_the_session,
+    ("announcements", Resource.SESSIONS, UPDATE): announcement_removes_a_ghost,
+    ("announcements", Resource.CONNECTIONS, GET): active_announcement_is_requested,
+    ("announcements", Resource.CONNECTIONS, BATCH_GET): redelivery_reaches_a_late_member,
+    ("announcements", Resource.CONNECTIONS, UPDATE): request_renews_an_idle_connection,
+    ("announcements", Resource.CONNECTIONS, DELETE): announcement_removes_a_ghost,
+    ("announcements", Resource.IDLE_INDEX, QUERY): announcement_reaches_everyone,
+    ("announcements", Resource.AUDIENCE_INDEX, QUERY): announcement_reaches_the_session,
+    ("announcements", Resource.POST_TO_CONNECTION, MANAGE): deferred_replay_arrives,
 }

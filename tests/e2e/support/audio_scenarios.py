@@ -18,12 +18,12 @@ from tests.e2e.support.grant_scenarios import (
     RunningStack,
     Scenario,
     audio_request,
-    ghost_is_removed,
+    expect_ghost_removed,
 )
 from tests.helpers.wire import Wire
 
 
-async def audio_arrives(stack: RunningStack) -> None:
+async def audio_reaches_a_listener(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id) as listener,
@@ -32,7 +32,7 @@ async def audio_arrives(stack: RunningStack) -> None:
         assert (await listener.expect("audio"))["seq"] == 1
 
 
-async def audio_arrives_at_many(stack: RunningStack) -> None:
+async def audio_reaches_several_shards(stack: RunningStack) -> None:
     session = stack.clients.session(audioFormat=CHUNKS_FOR_BURSTS)
     async with AsyncExitStack() as opened, session as (speaker, session_id):
         listeners = await several_listeners(opened, stack, session_id)
@@ -44,17 +44,17 @@ async def audio_arrives_at_many(stack: RunningStack) -> None:
             speaking.cancel()
 
 
-async def audio_meets_a_ghost(stack: RunningStack) -> None:
+async def audio_removes_a_ghost(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
     ):
         ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await speaker.send_audio(1)
-        await ghost_is_removed(stack, session_id, ghost)
+        await expect_ghost_removed(stack, session_id, ghost)
 
 
-async def invoked_audio_arrives(stack: RunningStack) -> None:
+async def invoked_audio_reaches_a_listener(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id) as listener,
@@ -63,7 +63,7 @@ async def invoked_audio_arrives(stack: RunningStack) -> None:
         assert (await listener.expect("audio"))["seq"] == 9
 
 
-async def invoked_audio_arrives_at_many(stack: RunningStack) -> None:
+async def invoked_audio_reaches_several_shards(stack: RunningStack) -> None:
     async with AsyncExitStack() as opened, stack.clients.session() as (_, session_id):
         listeners = await several_listeners(opened, stack, session_id)
         await stack.operator.invoke("broadcast", audio_request(session_id))
@@ -71,14 +71,14 @@ async def invoked_audio_arrives_at_many(stack: RunningStack) -> None:
             assert (await listener.expect("audio"))["seq"] == 9
 
 
-async def invoked_audio_meets_a_ghost(stack: RunningStack) -> None:
+async def invoked_audio_removes_a_ghost(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id),
     ):
         ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await stack.operator.invoke("broadcast", audio_request(session_id))
-        await ghost_is_removed(stack, session_id, ghost)
+        await expect_ghost_removed(stack, session_id, ghost)
 
 
 async def several_listeners(
@@ -98,20 +98,20 @@ async def _speak(speaker: Wire) -> None:
 
 
 AUDIO_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
-    ("audio_processor", Resource.BROADCAST_FUNCTION, INVOKE): audio_arrives_at_many,
-    ("audio_processor", Resource.SESSIONS, GET): audio_arrives,
-    ("audio_processor", Resource.SESSIONS, UPDATE): audio_meets_a_ghost,
-    ("audio_processor", Resource.CONNECTIONS, GET): audio_arrives,
-    ("audio_processor", Resource.CONNECTIONS, UPDATE): audio_arrives,
-    ("audio_processor", Resource.CONNECTIONS, DELETE): audio_meets_a_ghost,
-    ("audio_processor", Resource.AUDIENCE_INDEX, QUERY): audio_arrives,
-    ("audio_processor", Resource.POST_TO_CONNECTION, MANAGE): audio_arrives,
-    ("broadcast", Resource.BROADCAST_FUNCTION, INVOKE): invoked_audio_arrives_at_many,
-    ("broadcast", Resource.SESSIONS, GET): invoked_audio_arrives,
-    ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.CONNECTIONS, UPDATE): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_meets_a_ghost,
-    ("broadcast", Resource.AUDIENCE_INDEX, QUERY): invoked_audio_arrives,
-    ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_arrives,
+    ("audio_processor", Resource.BROADCAST_FUNCTION, INVOKE): audio_reaches_several_shards,
+    ("audio_processor", Resource.SESSIONS, GET): audio_reaches_a_listener,
+    ("audio_processor", Resource.SESSIONS, UPDATE): audio_removes_a_ghost,
+    ("audio_processor", Resource.CONNECTIONS, GET): audio_reaches_a_listener,
+    ("audio_processor", Resource.CONNECTIONS, UPDATE): audio_reaches_a_listener,
+    ("audio_processor", Resource.CONNECTIONS, DELETE): audio_removes_a_ghost,
+    ("audio_processor", Resource.AUDIENCE_INDEX, QUERY): audio_reaches_a_listener,
+    ("audio_processor", Resource.POST_TO_CONNECTION, MANAGE): audio_reaches_a_listener,
+    ("broadcast", Resource.BROADCAST_FUNCTION, INVOKE): invoked_audio_reaches_several_shards,
+    ("broadcast", Resource.SESSIONS, GET): invoked_audio_reaches_a_listener,
+    ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_removes_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_removes_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, UPDATE): invoked_audio_removes_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_removes_a_ghost,
+    ("broadcast", Resource.AUDIENCE_INDEX, QUERY): invoked_audio_reaches_a_listener,
+    ("broadcast", Resource.POST_TO_CONNECTION, MANAGE): invoked_audio_reaches_a_listener,
 }

@@ -35,14 +35,14 @@ MOST_DEVICES = 50
 SECRET_VALUE = "secretsmanager:GetSecretValue"
 
 
-async def devices_hear_each_other(stack: RunningStack) -> None:
+async def sync_message_reaches_the_other_device(stack: RunningStack) -> None:
     user = new_user()
     async with device(stack.clients, user) as one, device(stack.clients, user) as two:
         assert (await one.watch("film"))["applied"] is True
         assert (await two.next_sync_message())["contentId"] == "film"
 
 
-async def state_is_told(stack: RunningStack) -> None:
+async def outdated_update_gets_the_current_state(stack: RunningStack) -> None:
     """The reply to an outdated update contains the current state."""
     async with device(stack.clients, new_user()) as one:
         hlc = one.clock()
@@ -64,7 +64,7 @@ async def newer_connection_wins(stack: RunningStack) -> None:
         assert await old.wire.closed() == 1000
 
 
-async def one_device_too_many(stack: RunningStack) -> None:
+async def oldest_device_is_removed_at_the_limit(stack: RunningStack) -> None:
     user = new_user()
     for _ in range(MOST_DEVICES):
         await put_device(stack.operator, user, online=False)
@@ -72,7 +72,7 @@ async def one_device_too_many(stack: RunningStack) -> None:
         assert len(_online(one)) == MOST_DEVICES
 
 
-async def ghost_is_found_by_the_schedule(stack: RunningStack) -> None:
+async def presence_check_finds_a_ghost(stack: RunningStack) -> None:
     user = new_user()
     async with device(stack.clients, user) as one:
         ghost = await put_device(stack.operator, user)
@@ -87,10 +87,10 @@ async def ghost_connection_is_removed(stack: RunningStack) -> None:
         await put_device(operator, user, connection_id)
         await one.watch("film")
 
-        async def so() -> bool:
+        async def found() -> bool:
             return connection_id not in await operator.connection_ids()
 
-        await eventually(so)
+        await eventually(found)
 
 
 async def request_renews_the_activity(stack: RunningStack) -> None:
@@ -116,7 +116,7 @@ async def device_disconnects(stack: RunningStack) -> None:
         await one.wait_for_presence(leaving.device_id, online=False)
 
 
-async def bus_is_heard(stack: RunningStack) -> None:
+async def bus_message_reaches_a_device(stack: RunningStack) -> None:
     user = new_user()
     async with device(stack.clients, user) as one:
         envelope = watchlist(user, str(uuid.uuid4()), now_ms())
@@ -142,18 +142,18 @@ def _connection(connection_id: str, last_active_at: int) -> dict[str, object]:
 DEVICE_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("disconnect", Resource.DEVICES, QUERY): device_disconnects,
     ("disconnect", Resource.DEVICES, UPDATE): device_disconnects,
-    ("device_sync", Resource.DEVICES, BATCH_GET): ghost_is_found_by_the_schedule,
-    ("device_sync", Resource.DEVICES, DELETE): one_device_too_many,
-    ("device_sync", Resource.DEVICES, GET): state_is_told,
-    ("device_sync", Resource.DEVICES, PUT): devices_hear_each_other,
-    ("device_sync", Resource.DEVICES, QUERY): devices_hear_each_other,
+    ("device_sync", Resource.DEVICES, BATCH_GET): presence_check_finds_a_ghost,
+    ("device_sync", Resource.DEVICES, DELETE): oldest_device_is_removed_at_the_limit,
+    ("device_sync", Resource.DEVICES, GET): outdated_update_gets_the_current_state,
+    ("device_sync", Resource.DEVICES, PUT): sync_message_reaches_the_other_device,
+    ("device_sync", Resource.DEVICES, QUERY): sync_message_reaches_the_other_device,
     ("device_sync", Resource.DEVICES, UPDATE): connection_becomes_another_device,
-    ("device_sync", Resource.ONLINE_INDEX, QUERY): ghost_is_found_by_the_schedule,
-    ("device_sync", Resource.CONNECTIONS, BATCH_GET): ghost_is_found_by_the_schedule,
-    ("device_sync", Resource.CONNECTIONS, GET): devices_hear_each_other,
+    ("device_sync", Resource.ONLINE_INDEX, QUERY): presence_check_finds_a_ghost,
+    ("device_sync", Resource.CONNECTIONS, BATCH_GET): presence_check_finds_a_ghost,
+    ("device_sync", Resource.CONNECTIONS, GET): sync_message_reaches_the_other_device,
     ("device_sync", Resource.CONNECTIONS, UPDATE): request_renews_the_activity,
-    ("device_sync", Resource.POST_TO_CONNECTION, MANAGE): devices_hear_each_other,
+    ("device_sync", Resource.POST_TO_CONNECTION, MANAGE): sync_message_reaches_the_other_device,
     ("device_sync", Resource.CLOSE_CONNECTION, MANAGE): newer_connection_wins,
     ("device_sync", Resource.DISCONNECT_FUNCTION, INVOKE): ghost_connection_is_removed,
-    ("device_sync", Resource.SYNC_SECRET, SECRET_VALUE): bus_is_heard,
+    ("device_sync", Resource.SYNC_SECRET, SECRET_VALUE): bus_message_reaches_a_device,
 }

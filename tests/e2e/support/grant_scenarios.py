@@ -48,7 +48,7 @@ async def handshake(stack: RunningStack) -> None:
         await anybody.ask("heartbeat")
 
 
-async def session_opens(stack: RunningStack) -> None:
+async def session_is_created(stack: RunningStack) -> None:
     async with stack.clients.session():
         pass
 
@@ -67,14 +67,14 @@ async def session_ends_for_everyone(stack: RunningStack) -> None:
         await listener.expect("sessionEnded")
 
 
-async def session_end_meets_a_ghost(stack: RunningStack) -> None:
+async def session_end_removes_a_ghost(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
     ):
         ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await speaker.ask("endSession")
-        await ghost_is_removed(stack, session_id, ghost)
+        await expect_ghost_removed(stack, session_id, ghost)
 
 
 async def displaced_speaker_is_closed(stack: RunningStack) -> None:
@@ -86,7 +86,7 @@ async def displaced_speaker_is_closed(stack: RunningStack) -> None:
         assert await displaced.closed() == 1000
 
 
-async def two_sessions_at_once_become_one(stack: RunningStack) -> None:
+async def concurrent_creations_leave_one_session(stack: RunningStack) -> None:
     """Several concurrent createSession requests of one connection leave one session."""
     for _ in range(_ATTEMPTS):
         user = f"eager-{uuid4()}"
@@ -103,7 +103,7 @@ async def listener_disconnects(stack: RunningStack) -> None:
     async with stack.clients.session() as (_, session_id):
         async with stack.clients.listener(session_id):
             members = await stack.operator.members(session_id)
-        await members_are(stack, session_id, "speaker#")
+        await wait_for_members(stack, session_id, "speaker#")
         await _listeners_are_counted(stack, session_id, 0)
         for member in members:
             if member["seat"] != "speaker#":
@@ -117,14 +117,14 @@ async def interpreter_disconnects(stack: RunningStack) -> None:
         assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
 
 
-async def speaker_stays_away(stack: RunningStack) -> None:
+async def absent_speaker_ends_the_session(stack: RunningStack) -> None:
     async with AsyncExitStack() as opened:
         async with stack.clients.session() as (_, session_id):
             listener = await opened.enter_async_context(stack.clients.listener(session_id))
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def grace_is_over(stack: RunningStack) -> None:
+async def grace_timer_ends_the_session(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id) as listener,
@@ -147,7 +147,7 @@ async def grace_timer_fires_twice(stack: RunningStack) -> None:
             await listener.expect("sessionEnded")
 
 
-async def grace_meets_a_ghost(stack: RunningStack) -> None:
+async def grace_timer_removes_a_ghost(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id),
@@ -155,10 +155,10 @@ async def grace_meets_a_ghost(stack: RunningStack) -> None:
         await stack.operator.expire_grace_period(session_id)
         ghost = await stack.operator.add_ghost(session_id, "listener#es")
         await stack.operator.invoke("timeout", timer(session_id))
-        await ghost_is_removed(stack, session_id, ghost)
+        await expect_ghost_removed(stack, session_id, ghost)
 
 
-async def silent_listener_is_closed(stack: RunningStack) -> None:
+async def sweep_closes_an_idle_listener(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id) as listener,
@@ -169,16 +169,16 @@ async def silent_listener_is_closed(stack: RunningStack) -> None:
         assert await listener.closed() == 1000
 
 
-async def silent_ghost_is_removed(stack: RunningStack) -> None:
+async def sweep_removes_an_idle_ghost(stack: RunningStack) -> None:
     """The gateway has no such connection to close, and sends no $disconnect."""
     async with stack.clients.session() as (_, session_id), stack.clients.listener(session_id):
         await stack.operator.add_ghost(session_id, "interpreter#fr")
         await stack.operator.make_idle(session_id, "interpreter#fr")
         await stack.operator.tick()
-        await members_are(stack, session_id, "listener#es", "speaker#")
+        await wait_for_members(stack, session_id, "listener#es", "speaker#")
 
 
-async def counters_are_corrected(stack: RunningStack) -> None:
+async def reconciliation_corrects_counters(stack: RunningStack) -> None:
     operator = stack.operator
     async with stack.clients.session() as (_, session_id), stack.clients.listener(session_id):
         await operator.change_session(session_id, "SET listenerCount = :value", ":value", 5)
@@ -190,7 +190,7 @@ async def counters_are_corrected(stack: RunningStack) -> None:
         assert (await operator.session(session_id))["listenerCount"] == 1
 
 
-async def grace_is_over_without_a_timer(stack: RunningStack) -> None:
+async def sweep_ends_an_overdue_grace_period(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (_, session_id),
         stack.clients.listener(session_id) as listener,
@@ -200,36 +200,36 @@ async def grace_is_over_without_a_timer(stack: RunningStack) -> None:
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
-async def ghost_is_removed(stack: RunningStack, session_id: str, ghost: str) -> None:
+async def expect_ghost_removed(stack: RunningStack, session_id: str, ghost: str) -> None:
     """A ghost listener beside a real one."""
-    await members_are(stack, session_id, "listener#es", "speaker#")
+    await wait_for_members(stack, session_id, "listener#es", "speaker#")
     # The ghost was never counted in, but is counted out.
     await _listeners_are_counted(stack, session_id, 0)
     await _row_is_deleted(stack, ghost)
 
 
 async def _row_is_deleted(stack: RunningStack, connection_id: str) -> None:
-    async def so() -> bool:
+    async def found() -> bool:
         return not await stack.operator.connection(connection_id)
 
-    await eventually(so)
+    await eventually(found)
 
 
-async def members_are(stack: RunningStack, session_id: str, *seats: str) -> None:
+async def wait_for_members(stack: RunningStack, session_id: str, *seats: str) -> None:
     """Wait until exactly these seats are taken."""
 
-    async def so() -> bool:
+    async def found() -> bool:
         members = await stack.operator.members(session_id)
         return sorted(member["seat"] for member in members) == list(seats)
 
-    await eventually(so)
+    await eventually(found)
 
 
 async def _listeners_are_counted(stack: RunningStack, session_id: str, count: int) -> None:
-    async def so() -> bool:
+    async def found() -> bool:
         return bool((await stack.operator.session(session_id))["listenerCount"] == count)
 
-    await eventually(so)
+    await eventually(found)
 
 
 def audio_request(session_id: str) -> Row:
@@ -264,13 +264,13 @@ INVOKE = "lambda:InvokeFunction"
 
 #: Grants needed only in a race that cannot be provoked from outside: a speaker returns on a
 #: connection that ends before the session names it, so that its $disconnect finds nothing to do.
-#: Covered by tests/unit/shared/services/sessions/test_races.py and test_takeover_races.py.
+#: Covered by tests/unit/shared/services/sessions/test_races.py and test_rollover_races.py.
 RACES = {("control", Resource.TIMER_QUEUE, SEND)}
 
 #: The other grants as (function, resource, action), each with a scenario that needs it.
 SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("connect", Resource.CONNECTIONS, PUT): handshake,
-    ("disconnect", Resource.TIMER_QUEUE, SEND): speaker_stays_away,
+    ("disconnect", Resource.TIMER_QUEUE, SEND): absent_speaker_ends_the_session,
     ("disconnect", Resource.SESSIONS, GET): interpreter_disconnects,
     ("disconnect", Resource.SESSIONS, UPDATE): listener_disconnects,
     ("disconnect", Resource.CONNECTIONS, GET): listener_disconnects,
@@ -279,26 +279,26 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("disconnect", Resource.AUDIENCE_INDEX, QUERY): interpreter_disconnects,
     ("disconnect", Resource.POST_TO_CONNECTION, MANAGE): interpreter_disconnects,
     ("control", Resource.SESSIONS, GET): listener_joins,
-    ("control", Resource.SESSIONS, PUT): session_opens,
+    ("control", Resource.SESSIONS, PUT): session_is_created,
     ("control", Resource.SESSIONS, UPDATE): listener_joins,
-    ("control", Resource.SESSIONS, DELETE): two_sessions_at_once_become_one,
-    ("control", Resource.CONNECTIONS, GET): session_opens,
-    ("control", Resource.CONNECTIONS, UPDATE): session_opens,
-    ("control", Resource.CONNECTIONS, DELETE): session_end_meets_a_ghost,
+    ("control", Resource.SESSIONS, DELETE): concurrent_creations_leave_one_session,
+    ("control", Resource.CONNECTIONS, GET): session_is_created,
+    ("control", Resource.CONNECTIONS, UPDATE): session_is_created,
+    ("control", Resource.CONNECTIONS, DELETE): session_end_removes_a_ghost,
     ("control", Resource.AUDIENCE_INDEX, QUERY): session_ends_for_everyone,
     ("control", Resource.POST_TO_CONNECTION, MANAGE): session_ends_for_everyone,
     ("control", Resource.CLOSE_CONNECTION, MANAGE): displaced_speaker_is_closed,
     ("timeout", Resource.SESSIONS, GET): grace_timer_fires_twice,
-    ("timeout", Resource.SESSIONS, UPDATE): grace_is_over,
-    ("timeout", Resource.SESSIONS, BATCH_GET): grace_is_over_without_a_timer,
-    ("timeout", Resource.ACTIVE_INDEX, QUERY): grace_is_over_without_a_timer,
-    ("timeout", Resource.CONNECTIONS, GET): grace_meets_a_ghost,
-    ("timeout", Resource.CONNECTIONS, BATCH_GET): counters_are_corrected,
-    ("timeout", Resource.CONNECTIONS, UPDATE): silent_listener_is_closed,
-    ("timeout", Resource.IDLE_INDEX, QUERY): silent_listener_is_closed,
-    ("timeout", Resource.CLOSE_CONNECTION, MANAGE): silent_listener_is_closed,
-    ("timeout", Resource.DISCONNECT_FUNCTION, INVOKE): silent_ghost_is_removed,
-    ("timeout", Resource.CONNECTIONS, DELETE): grace_meets_a_ghost,
-    ("timeout", Resource.AUDIENCE_INDEX, QUERY): grace_is_over,
-    ("timeout", Resource.POST_TO_CONNECTION, MANAGE): grace_is_over,
+    ("timeout", Resource.SESSIONS, UPDATE): grace_timer_ends_the_session,
+    ("timeout", Resource.SESSIONS, BATCH_GET): sweep_ends_an_overdue_grace_period,
+    ("timeout", Resource.ACTIVE_INDEX, QUERY): sweep_ends_an_overdue_grace_period,
+    ("timeout", Resource.CONNECTIONS, GET): grace_timer_removes_a_ghost,
+    ("timeout", Resource.CONNECTIONS, BATCH_GET): reconciliation_corrects_counters,
+    ("timeout", Resource.CONNECTIONS, UPDATE): sweep_closes_an_idle_listener,
+    ("timeout", Resource.IDLE_INDEX, QUERY): sweep_closes_an_idle_listener,
+    ("timeout", Resource.CLOSE_CONNECTION, MANAGE): sweep_closes_an_idle_listener,
+    ("timeout", Resource.DISCONNECT_FUNCTION, INVOKE): sweep_removes_an_idle_ghost,
+    ("timeout", Resource.CONNECTIONS, DELETE): grace_timer_removes_a_ghost,
+    ("timeout", Resource.AUDIENCE_INDEX, QUERY): grace_timer_ends_the_session,
+    ("timeout", Resource.POST_TO_CONNECTION, MANAGE): grace_timer_ends_the_session,
 }

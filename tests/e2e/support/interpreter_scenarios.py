@@ -11,7 +11,7 @@ from tests.e2e.support.talking import talking
 from tests.helpers.aws_speech import SENTENCES, floor_pcm
 from tests.helpers.wire import Wire
 
-# The interpreter's runs in the scenarios' stack, so short that successions come soon.
+# Duration of the interpreter's runs: short, so that the next run starts soon.
 RUN_SECONDS = 2
 INTERPRETATION = {"engine": "scripted", "languages": ["es"]}
 
@@ -26,12 +26,12 @@ async def interpreted(stack: RunningStack) -> AsyncIterator[tuple[str, Wire]]:
         yield session_id, listener
 
 
-async def machine_comes(stack: RunningStack) -> None:
+async def machine_takes_the_channel(stack: RunningStack) -> None:
     async with interpreted(stack) as (_, listener):
         assert (await listener.expect("channelSourceChanged"))["from"] == "floor"
 
 
-async def run_is_succeeded(stack: RunningStack) -> None:
+async def next_run_starts(stack: RunningStack) -> None:
     async with interpreted(stack) as (session_id, _):
 
         async def succeeded() -> bool:
@@ -41,7 +41,7 @@ async def run_is_succeeded(stack: RunningStack) -> None:
         await eventually(succeeded)
 
 
-async def missing_machine_is_started_by_the_sweep(stack: RunningStack) -> None:
+async def sweep_starts_a_missing_machine(stack: RunningStack) -> None:
     """A session whose interpreter was never invoked and is overdue."""
     async with (
         stack.clients.session() as (_, session_id),
@@ -57,8 +57,8 @@ async def missing_machine_is_started_by_the_sweep(stack: RunningStack) -> None:
         assert (await listener.expect("channelSourceChanged"))["from"] == "floor"
 
 
-async def aws_interprets(stack: RunningStack) -> None:
-    """Speech is translated and spoken, by the local server in the services' place."""
+async def aws_engine_interprets(stack: RunningStack) -> None:
+    """A local server in place of the AWS services translates and speaks."""
     sound = floor_pcm(SENTENCES[:2])
     interpretation = {"engine": "aws", "languages": ["es"]}
     async with (
@@ -74,17 +74,17 @@ async def aws_interprets(stack: RunningStack) -> None:
 
 
 INTERPRETER_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
-    ("control", Resource.INTERPRETER_FUNCTION, INVOKE): machine_comes,
-    # Who else is interpreted is looked at before the session is opened.
-    ("control", Resource.SESSIONS, "dynamodb:BatchGetItem"): machine_comes,
-    # Its ticket is checked at the handshake.
-    ("authorizer", Resource.SESSIONS, "dynamodb:GetItem"): machine_comes,
-    ("timeout", Resource.INTERPRETER_FUNCTION, INVOKE): missing_machine_is_started_by_the_sweep,
-    ("interpreter", Resource.SESSIONS, UPDATE): machine_comes,
-    ("interpreter", Resource.INTERPRETER_FUNCTION, INVOKE): run_is_succeeded,
-    ("interpreter", Resource.NO_RESOURCE, "translate:TranslateText"): aws_interprets,
-    ("interpreter", Resource.NO_RESOURCE, "polly:SynthesizeSpeech"): aws_interprets,
+    ("control", Resource.INTERPRETER_FUNCTION, INVOKE): machine_takes_the_channel,
+    # The control function reads the slots of interpreted sessions before it creates another.
+    ("control", Resource.SESSIONS, "dynamodb:BatchGetItem"): machine_takes_the_channel,
+    # The authorizer checks the machine's ticket at the handshake.
+    ("authorizer", Resource.SESSIONS, "dynamodb:GetItem"): machine_takes_the_channel,
+    ("timeout", Resource.INTERPRETER_FUNCTION, INVOKE): sweep_starts_a_missing_machine,
+    ("interpreter", Resource.SESSIONS, UPDATE): machine_takes_the_channel,
+    ("interpreter", Resource.INTERPRETER_FUNCTION, INVOKE): next_run_starts,
+    ("interpreter", Resource.NO_RESOURCE, "translate:TranslateText"): aws_engine_interprets,
+    ("interpreter", Resource.NO_RESOURCE, "polly:SynthesizeSpeech"): aws_engine_interprets,
 }
-# What is signed in an address of a stream, which no guard of the stack reads. That the engine calls
-# it, and nothing else, its tests against a server in its place say.
+# Signed into the URL of a stream, which the local stack does not check. The engine's tests against
+# a fake server check that it calls this operation and no other.
 ELSEWHERE = {("interpreter", Resource.NO_RESOURCE, "transcribe:StartStreamTranscriptionWebSocket")}

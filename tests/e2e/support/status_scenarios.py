@@ -18,7 +18,7 @@ from tests.e2e.support.grant_scenarios import (
     Scenario,
     audio_request,
     eventually,
-    members_are,
+    wait_for_members,
 )
 from tests.helpers.wire import Message
 
@@ -43,7 +43,7 @@ def new_language(message: Message) -> bool:
     return message.get("type") == "sessionStatus" and message["updateReason"] == "newLanguage"
 
 
-async def status_settled(stack: RunningStack, session_id: str, count: int) -> None:
+async def wait_until_reported(stack: RunningStack, session_id: str, count: int) -> None:
     """Wait until this count has been reported and no status is pending."""
 
     async def settled() -> bool:
@@ -53,7 +53,7 @@ async def status_settled(stack: RunningStack, session_id: str, count: int) -> No
     await eventually(settled)
 
 
-async def first_listener_told(stack: RunningStack, session_id: str) -> None:
+async def mark_first_listener_reported(stack: RunningStack, session_id: str) -> None:
     """Record that the first listener was reported, and that no status is pending.
 
     The timer that the listener's join has set then finds nothing to do.
@@ -62,12 +62,12 @@ async def first_listener_told(stack: RunningStack, session_id: str) -> None:
     await stack.operator.change_session(session_id, told, ":one", 1)
 
 
-async def status_is_asked_for(stack: RunningStack) -> None:
+async def status_is_requested(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, _):
         assert (await speaker.ask("getSessionStatus"))["type"] == "sessionStatus"
 
 
-async def join_is_told(stack: RunningStack) -> None:
+async def join_is_reported(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
@@ -75,7 +75,7 @@ async def join_is_told(stack: RunningStack) -> None:
         await speaker.expect(status("newLanguage", 1))
 
 
-async def small_change_is_told_after_a_large_one(stack: RunningStack) -> None:
+async def small_change_is_reported_after_a_large_one(stack: RunningStack) -> None:
     async with AsyncExitStack() as opened, stack.clients.session() as (speaker, session_id):
         for language in ("es", "fr", "de", "ja"):
             await opened.enter_async_context(stack.clients.listener(session_id, language))
@@ -91,43 +91,43 @@ async def small_change_is_told_after_a_large_one(stack: RunningStack) -> None:
         raise AssertionError("no status follows another, or each before its audience changed")
 
 
-async def drop_is_told(stack: RunningStack) -> None:
+async def disconnect_is_reported(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, session_id):
         async with stack.clients.listener(session_id):
-            await first_listener_told(stack, session_id)
+            await mark_first_listener_reported(stack, session_id)
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def ghost_in_audio_is_told(stack: RunningStack) -> None:
+async def ghost_found_by_audio_is_reported(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
     ):
-        await first_listener_told(stack, session_id)
+        await mark_first_listener_reported(stack, session_id)
         await stack.operator.add_ghost(session_id, "listener#es")
         await speaker.send_audio(1)
         # The ghost was never counted in, but is counted out.
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def ghost_in_invoked_audio_is_told(stack: RunningStack) -> None:
+async def ghost_found_by_invoked_audio_is_reported(stack: RunningStack) -> None:
     async with (
         stack.clients.session() as (speaker, session_id),
         stack.clients.listener(session_id),
     ):
-        await first_listener_told(stack, session_id)
+        await mark_first_listener_reported(stack, session_id)
         await stack.operator.add_ghost(session_id, "listener#es")
         await stack.operator.invoke("broadcast", audio_request(session_id))
         await speaker.expect(status("listenerCountChange", 0))
 
 
-async def everyone_is_told(stack: RunningStack) -> None:
+async def every_speaker_gets_a_periodic_status(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, _):
         await stack.operator.invoke("session_status", TICK)
         await speaker.expect(status("periodic", 0))
 
 
-async def gone_speaker_is_found(stack: RunningStack) -> None:
+async def gone_speaker_loses_the_session(stack: RunningStack) -> None:
     """Make an ended connection the session's speaker."""
     async with (
         stack.clients.session() as (_, session_id),
@@ -139,23 +139,23 @@ async def gone_speaker_is_found(stack: RunningStack) -> None:
         )
         await stack.operator.invoke("session_status", TICK)
         await listener.expect("speakerDisconnected")
-        await members_are(stack, session_id, "listener#es", "speaker#")
+        await wait_for_members(stack, session_id, "listener#es", "speaker#")
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
 STATUS_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
-    ("control", Resource.STATUS_QUEUE, SEND): join_is_told,
-    ("disconnect", Resource.STATUS_QUEUE, SEND): drop_is_told,
-    ("audio_processor", Resource.STATUS_QUEUE, SEND): ghost_in_audio_is_told,
-    ("broadcast", Resource.STATUS_QUEUE, SEND): ghost_in_invoked_audio_is_told,
-    ("session_status", Resource.STATUS_QUEUE, SEND): small_change_is_told_after_a_large_one,
-    ("session_status", Resource.TIMER_QUEUE, SEND): gone_speaker_is_found,
-    ("session_status", Resource.SESSIONS, GET): status_is_asked_for,
-    ("session_status", Resource.SESSIONS, BATCH_GET): everyone_is_told,
-    ("session_status", Resource.SESSIONS, UPDATE): join_is_told,
-    ("session_status", Resource.ACTIVE_INDEX, QUERY): everyone_is_told,
-    ("session_status", Resource.CONNECTIONS, GET): status_is_asked_for,
-    ("session_status", Resource.CONNECTIONS, DELETE): gone_speaker_is_found,
-    ("session_status", Resource.AUDIENCE_INDEX, QUERY): gone_speaker_is_found,
-    ("session_status", Resource.POST_TO_CONNECTION, MANAGE): everyone_is_told,
+    ("control", Resource.STATUS_QUEUE, SEND): join_is_reported,
+    ("disconnect", Resource.STATUS_QUEUE, SEND): disconnect_is_reported,
+    ("audio_processor", Resource.STATUS_QUEUE, SEND): ghost_found_by_audio_is_reported,
+    ("broadcast", Resource.STATUS_QUEUE, SEND): ghost_found_by_invoked_audio_is_reported,
+    ("session_status", Resource.STATUS_QUEUE, SEND): small_change_is_reported_after_a_large_one,
+    ("session_status", Resource.TIMER_QUEUE, SEND): gone_speaker_loses_the_session,
+    ("session_status", Resource.SESSIONS, GET): status_is_requested,
+    ("session_status", Resource.SESSIONS, BATCH_GET): every_speaker_gets_a_periodic_status,
+    ("session_status", Resource.SESSIONS, UPDATE): join_is_reported,
+    ("session_status", Resource.ACTIVE_INDEX, QUERY): every_speaker_gets_a_periodic_status,
+    ("session_status", Resource.CONNECTIONS, GET): status_is_requested,
+    ("session_status", Resource.CONNECTIONS, DELETE): gone_speaker_loses_the_session,
+    ("session_status", Resource.AUDIENCE_INDEX, QUERY): gone_speaker_loses_the_session,
+    ("session_status", Resource.POST_TO_CONNECTION, MANAGE): every_speaker_gets_a_periodic_status,
 }
