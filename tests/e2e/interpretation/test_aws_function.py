@@ -1,4 +1,4 @@
-"""The function `interpreter` with the engine `aws`: sound, captions, quality tiers, denied access."""
+"""The function `interpreter` with the engine `aws`: sound, captions, tiers, denied access."""
 
 from __future__ import annotations
 
