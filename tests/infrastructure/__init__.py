@@ -1,1 +1,1 @@
-"""Tests of the synthesized template: what would be deployed, not how it was written."""
+"""Tests of the synthesized template: they check what is deployed, not how the code builds it."""

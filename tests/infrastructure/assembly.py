@@ -1,4 +1,4 @@
-"""Synthesizing as a user would, and reading what came out."""
+"""Synthesizes the app as a user does, and reads the output."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 from local.base.processes import node_binary
 
 ROOT = Path(__file__).parents[2]
-# Where this interpreter's node is; the rest is what a bare shell has.
+# The folder with node, and the folders of a minimal shell.
 SEARCH_PATH = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
-# Leaves the layer of dependencies unbuilt, as it takes network and seconds.
+# Does not build the layer of dependencies, which needs the network and takes seconds.
 NO_BUNDLING: Mapping[str, Any] = {"aws:cdk:bundling-stacks": []}
 
 _PSEUDO_PARAMETERS = {
@@ -33,7 +33,7 @@ def run_app(
     options: Sequence[str] = (),
     **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run app.py with nothing of this machine's environment: no AWS variables, no home."""
+    """Run app.py without this machine's environment: no AWS variables, no home folder."""
     return subprocess.run(
         [sys.executable, str(ROOT / "app.py"), *options],
         env={
@@ -55,7 +55,7 @@ def run_app(
 def synthesize(
     output: Path, stage: str | None = None, context: Mapping[str, Any] = NO_BUNDLING
 ) -> Assembly:
-    """The assembly of a stage; of the default one if none is named."""
+    """Synthesize a stage, or the default one. Returns its assembly."""
     done = run_app(output, {**context, **({"stage": stage} if stage else {})})
     assert done.returncode == 0, done.stderr
     return Assembly(output, stage or "dev")
@@ -63,24 +63,24 @@ def synthesize(
 
 @dataclass(frozen=True)
 class Assembly:
-    """A directory that the CDK wrote, and the one template in it."""
+    """The output folder of the CDK, with one template."""
 
     directory: Path
     stage: str
 
     @property
     def template_file(self) -> Path:
-        """Where other tools find the template."""
+        """Path of the template."""
         return self.directory / f"lingocast-{self.stage}.template.json"
 
     @cached_property
     def template(self) -> dict[str, Any]:
-        """The whole template."""
+        """The template, with intrinsics unresolved."""
         template: dict[str, Any] = json.loads(self.template_file.read_text())
         return template
 
     def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
-        """The properties of all resources of a type, intrinsics resolved, by logical id."""
+        """Properties of all resources of a type, with intrinsics resolved, by logical ID."""
         return {
             logical_id: resolve(resource.get("Properties", {}))
             for logical_id, resource in self.template["Resources"].items()
@@ -88,12 +88,12 @@ class Assembly:
         }
 
     def only(self, resource_type: str) -> dict[str, Any]:
-        """The properties of the one resource of a type."""
+        """Properties of the only resource of a type."""
         (properties,) = self.of_type(resource_type).values()
         return properties
 
     def parts(self, kind: str, api: str = "WebSocketApi") -> dict[str, dict[str, Any]]:
-        """The parts of an API, which `api` is the id of: its Route, Stage and so on."""
+        """Resources of a kind (Route, Stage, …) that belong to the API `api`, by logical ID."""
         return {
             logical_id: part
             for logical_id, part in self.of_type(f"AWS::ApiGatewayV2::{kind}").items()
@@ -101,12 +101,12 @@ class Assembly:
         }
 
     def part(self, kind: str, api: str = "WebSocketApi") -> dict[str, Any]:
-        """The properties of the one part of an API of that kind."""
+        """Properties of the only resource of a kind that belongs to an API."""
         (properties,) = self.parts(kind, api).values()
         return properties
 
     def function(self, name: str) -> dict[str, Any]:
-        """The properties of the function that serves `lambda/<name>`."""
+        """Properties of the function whose handler is in `lambda/<name>`."""
         handler = f"lambda.{name}.handler.lambda_handler"
         (properties,) = (
             function
@@ -116,7 +116,7 @@ class Assembly:
         return properties
 
     def function_named_by(self, arn: str) -> str:
-        """The handler's folder of the function whose (resolved) ARN occurs in `arn`."""
+        """Name of the function whose resolved ARN is part of `arn`."""
         (name,) = (
             function["Handler"].split(".")[1]
             for logical_id, function in self.of_type("AWS::Lambda::Function").items()
@@ -125,7 +125,7 @@ class Assembly:
         return str(name)
 
     def table(self, name: str) -> tuple[str, dict[str, Any]]:
-        """Logical id and properties of the table of that name, less stack and stage."""
+        """Logical ID and properties of a table, by its name without stack and stage."""
         (found,) = (
             (logical_id, table)
             for logical_id, table in self.of_type("AWS::DynamoDB::Table").items()
@@ -134,7 +134,7 @@ class Assembly:
         return found
 
     def queue(self, name: str) -> str:
-        """Logical id of the queue of that name, less stack and stage."""
+        """Logical ID of a queue, by its name without stack and stage."""
         (found,) = (
             logical_id
             for logical_id, queue in self.of_type("AWS::SQS::Queue").items()
@@ -144,7 +144,7 @@ class Assembly:
 
     @property
     def code(self) -> Path:
-        """The staged code of the functions, which all share it."""
+        """Folder of the staged code, which all functions share."""
         (key,) = {
             function["Code"]["S3Key"] for function in self.of_type("AWS::Lambda::Function").values()
         }
@@ -152,9 +152,9 @@ class Assembly:
 
 
 def resolve(value: Any) -> Any:
-    """Replace intrinsics by text: `<Id>` for a resource, `<Id.Attribute>` for what it yields.
+    """Replace intrinsics by text: `<Id>` for a reference, `<Id.Attribute>` for an attribute.
 
-    Raises ValueError for an intrinsic that it does not know.
+    Raises ValueError for an unknown intrinsic.
     """
     if isinstance(value, list):
         return [resolve(item) for item in value]

@@ -1,4 +1,4 @@
-"""The stack, synthesized once for all tests of this folder."""
+"""Assemblies of both stages, synthesized once per session."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tests.infrastructure.assembly import Assembly, synthesize
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    """The default stage."""
+    """The default stage, dev."""
     return synthesize(tmp_path_factory.mktemp("dev") / "cdk.out")
 
 
 @pytest.fixture(scope="session")
 def prod(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    """The stage that keeps its data."""
+    """The stage prod, which keeps its data."""
     return synthesize(tmp_path_factory.mktemp("prod") / "cdk.out", stage="prod")

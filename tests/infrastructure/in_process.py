@@ -1,4 +1,4 @@
-"""Synthesizing within the tests' process, with other routes than the table has."""
+"""Synthesis in the test process, with other HTTP routes than those of the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.infrastructure.assembly import NO_BUNDLING, Assembly
 
 
 def synthesize_with(output: Path, http_routes: tuple[HttpRouteSpec, ...]) -> Assembly:
-    """The default stage with an HTTP API of those routes; with none there is no such API."""
+    """Synthesize the default stage with these HTTP routes. Without routes it has no HTTP API."""
     app = cdk.App(
         outdir=str(output),
         context=dict(NO_BUNDLING),

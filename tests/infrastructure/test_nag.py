@@ -1,4 +1,4 @@
-"""The rules of cdk-nag: no finding without a reason, no reason without a finding."""
+"""cdk-nag: every finding is acknowledged with a reason, every acknowledgement has a finding."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ def stack_of(stage: str, outdir: Path) -> tuple[cdk.App, LingocastStack]:
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_every_finding_is_acknowledged_and_every_acknowledgement_is_of_one(
-    stage: str, tmp_path: Path
-) -> None:
+def test_findings_and_acknowledgements_match(stage: str, tmp_path: Path) -> None:
     app, stack = stack_of(stage, tmp_path)
     acknowledged = [item.finding for item in nag.acknowledgements(stack)]
 
@@ -41,7 +39,7 @@ def validating(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CDK_VALIDATION", raising=False)
 
 
-def test_a_finding_that_is_not_acknowledged_fails_the_synthesis(tmp_path: Path) -> None:
+def test_an_unacknowledged_finding_fails_the_synthesis(tmp_path: Path) -> None:
     app, stack = stack_of("dev", tmp_path)
     nag.check(app, stack)
     cdk.aws_sqs.CfnQueue(stack, "OpenQueue")
@@ -51,7 +49,7 @@ def test_a_finding_that_is_not_acknowledged_fails_the_synthesis(tmp_path: Path) 
     assert "AwsSolutions-SQS3" in (tmp_path / "validation-report.json").read_text()
 
 
-def test_an_acknowledgement_of_nothing_is_told(tmp_path: Path) -> None:
+def test_an_unneeded_acknowledgement_is_reported(tmp_path: Path) -> None:
     app, stack = stack_of("dev", tmp_path)
     stack.node.try_remove_child("UserPool")
 
@@ -59,7 +57,7 @@ def test_an_acknowledgement_of_nothing_is_told(tmp_path: Path) -> None:
         nag.check(app, stack)
 
 
-def test_a_check_that_is_turned_off_is_no_check(tmp_path: Path) -> None:
+def test_a_disabled_check_is_reported(tmp_path: Path) -> None:
     done = run_app(tmp_path / "cdk.out", {**NO_BUNDLING, "nag": "true"}, CDK_VALIDATION="false")
 
     assert done.returncode == 1

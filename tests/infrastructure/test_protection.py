@@ -1,4 +1,4 @@
-"""What keeps data, money and audio from accidents, stage by stage."""
+"""Protection of data, costs and audio, by stage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infrastructure.catalogue.routes import ROUTES
 from infrastructure.stage.config import STAGES
 from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
-# Of 1 000 concurrent executions, an account must keep 100 for functions without a reservation:
+# An account must keep 100 of its 1 000 concurrent executions unreserved:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
 RESERVABLE = 900
 
@@ -31,7 +31,7 @@ def manifest(assembly: Assembly) -> Any:
     return artifacts[f"lingocast-{assembly.stage}"]
 
 
-def test_prod_refuses_to_be_deleted(assembly: Assembly, prod: Assembly) -> None:
+def test_prod_is_protected_from_deletion(assembly: Assembly, prod: Assembly) -> None:
     for of, tables, users in ((assembly, False, "INACTIVE"), (prod, True, "ACTIVE")):
         for table in of.of_type("AWS::DynamoDB::Table").values():
             assert table["DeletionProtectionEnabled"] is tables
@@ -56,36 +56,34 @@ def test_every_log_group_expires(stage: str, request: pytest.FixtureRequest) -> 
     assert {group["RetentionInDays"] for group in groups} == {7 if stage == "dev" else 90}
 
 
-def test_a_first_deployment_reserves_nothing(assembly: Assembly) -> None:
+def test_dev_reserves_no_executions(assembly: Assembly) -> None:
     assert reserved(assembly) == {}
 
 
-def test_prods_audio_has_executions_of_its_own(prod: Assembly) -> None:
+def test_prod_reserves_executions_for_audio(prod: Assembly) -> None:
     assert reserved(prod) == {"audio_processor": 200, "broadcast": 200, "interpreter": 25}
     assert sum(reserved(prod).values()) <= RESERVABLE / 2
 
 
-def test_prod_can_do_without_for_an_account_that_has_none(tmp_path: Path) -> None:
+def test_reservations_can_be_turned_off(tmp_path: Path) -> None:
     context = {**NO_BUNDLING, "reservedConcurrency": "off"}
     assert reserved(synthesize(tmp_path / "cdk.out", "prod", context)) == {}
 
 
 @pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
-def test_a_function_ends_before_who_waits_for_it_and_cannot_run_in_circles(
-    assembly: Assembly, spec: Any
-) -> None:
+def test_functions_end_before_their_callers_and_cannot_loop(assembly: Assembly, spec: Any) -> None:
     function = assembly.function(spec.name)
 
     if spec in {route.function for route in ROUTES}:
-        # What API Gateway waits for a function, at most.
+        # API Gateway's limit for an integration (s).
         assert function["Timeout"] < 29
     assert function["RecursiveLoop"] == ("Allow" if spec.repeats_itself else "Terminate")
     assert function["LoggingConfig"]["LogFormat"] == "Text"
     assert "TracingConfig" not in function
 
 
-def test_what_may_hold_a_secret_is_neither_kept_nor_tried_again(assembly: Assembly) -> None:
-    """The event of an interpreter's run has the session's ticket; the sweep makes another."""
+def test_events_with_secrets_are_neither_kept_nor_retried(assembly: Assembly) -> None:
+    """An event of the interpreter contains the session's ticket. The sweep sends a new event."""
     (interpreter,) = (
         logical_id
         for logical_id, function in assembly.of_type("AWS::Lambda::Function").items()

@@ -1,4 +1,4 @@
-"""Synthesis: what it needs, what it promises, and what the template is as a whole."""
+"""Synthesis: inputs, reproducibility, and the template as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.infrastructure.assembly import ROOT, SEARCH_PATH, Assembly, run_app, 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 
 
-def test_the_template_is_where_the_local_run_looks_for_it(assembly: Assembly) -> None:
+def test_the_local_stack_finds_the_template(assembly: Assembly) -> None:
     assert assembly.template_file.name == "lingocast-dev.template.json"
     assert assembly.template_file.exists()
 
@@ -29,7 +29,7 @@ def test_two_syntheses_give_the_same_template(assembly: Assembly, tmp_path: Path
 
 
 def test_the_command_line_gives_the_same_template(prod: Assembly, tmp_path: Path) -> None:
-    # `list` is the one command that synthesizes without building the layer.
+    # `list` is the only command that synthesizes without building the layer.
     done = subprocess.run(
         [
             CDK,
@@ -43,7 +43,7 @@ def test_the_command_line_gives_the_same_template(prod: Assembly, tmp_path: Path
             "PATH": SEARCH_PATH,
             "CDK_VALIDATION": "false",
             "CDK_DISABLE_VERSION_CHECK": "1",
-            # It would wait for the address that only machines in AWS can ask for their account.
+            # Otherwise it waits for the metadata address, which only machines in AWS can reach.
             "AWS_EC2_METADATA_DISABLED": "true",
         },
         cwd=ROOT,
@@ -57,7 +57,7 @@ def test_the_command_line_gives_the_same_template(prod: Assembly, tmp_path: Path
     assert Assembly(tmp_path, "prod").template == prod.template
 
 
-def test_an_unknown_stage_is_named_with_those_that_exist(tmp_path: Path) -> None:
+def test_an_unknown_stage_is_reported_with_the_known_ones(tmp_path: Path) -> None:
     done = run_app(tmp_path / "cdk.out", {"stage": "staging"})
 
     assert done.returncode == 1
@@ -71,7 +71,7 @@ def test_an_option_is_not_silently_ignored(tmp_path: Path) -> None:
     assert "CDK_CONTEXT_JSON" in done.stderr
 
 
-def test_nothing_is_looked_up_and_nothing_is_reported_home(assembly: Assembly) -> None:
+def test_no_lookups_and_no_analytics(assembly: Assembly) -> None:
     manifest = json.loads((assembly.directory / "manifest.json").read_text())
 
     assert "missing" not in manifest
@@ -82,14 +82,14 @@ def test_nothing_is_looked_up_and_nothing_is_reported_home(assembly: Assembly) -
     assert "Parameters" not in assembly.template
 
 
-def test_outputs_tell_a_client_where_to_go(assembly: Assembly, prod: Assembly) -> None:
+def test_outputs_contain_the_addresses(assembly: Assembly, prod: Assembly) -> None:
     outputs = {"WebSocketUrl", "HttpUrl", "UserPoolId", "UserPoolClientId", "Region"}
 
     assert set(assembly.template["Outputs"]) == outputs
     assert set(prod.template["Outputs"]) == {*outputs, "AlarmTopicArn"}
 
 
-def test_dev_keeps_nothing_and_prod_keeps_its_data(assembly: Assembly, prod: Assembly) -> None:
+def test_only_prod_retains_data(assembly: Assembly, prod: Assembly) -> None:
     def policies(of: Assembly) -> dict[str, set[str | None]]:
         found: dict[str, set[str | None]] = {}
         for resource in of.template["Resources"].values():
@@ -103,7 +103,7 @@ def test_dev_keeps_nothing_and_prod_keeps_its_data(assembly: Assembly, prod: Ass
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_the_linter_has_nothing_to_say(stage: str, request: pytest.FixtureRequest) -> None:
+def test_the_linter_reports_nothing(stage: str, request: pytest.FixtureRequest) -> None:
     linted: Assembly = request.getfixturevalue("assembly" if stage == "dev" else "prod")
     done = subprocess.run(
         [
@@ -120,7 +120,7 @@ def test_the_linter_has_nothing_to_say(stage: str, request: pytest.FixtureReques
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_a_layer_that_cannot_be_built_says_why(tmp_path: Path) -> None:
+def test_a_failed_layer_build_is_reported_with_its_cause(tmp_path: Path) -> None:
     done = run_app(tmp_path / "cdk.out", {}, PIP_NO_INDEX="1")
 
     assert done.returncode != 0
@@ -130,7 +130,7 @@ def test_a_layer_that_cannot_be_built_says_why(tmp_path: Path) -> None:
     assert "docker" not in done.stderr
 
 
-def test_stages_can_live_in_one_account(assembly: Assembly, prod: Assembly) -> None:
+def test_stages_can_share_an_account(assembly: Assembly, prod: Assembly) -> None:
     named = {
         "AWS::ApiGatewayV2::Api": "Name",
         "AWS::Cognito::UserPool": "UserPoolName",
@@ -146,5 +146,5 @@ def test_stages_can_live_in_one_account(assembly: Assembly, prod: Assembly) -> N
         assert not ours & others
 
 
-def test_a_named_stage_is_the_default_one_too(assembly: Assembly, tmp_path: Path) -> None:
+def test_naming_the_default_stage_changes_nothing(assembly: Assembly, tmp_path: Path) -> None:
     assert synthesize(tmp_path / "cdk.out", stage="dev").template == assembly.template

@@ -1,4 +1,4 @@
-"""No asyncio.Event is set back: `clear` discards a `set` that no task has seen yet.
+"""No asyncio.Event is cleared: `clear` discards a `set` that no task has seen yet.
 
 What changes more than once is waited for with `client.changes.Changes`.
 """
@@ -36,7 +36,7 @@ def cleared_events(source: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_no_event_is_set_back(package: str) -> None:
+def test_no_event_is_cleared(package: str) -> None:
     found = [
         f"{path.relative_to(ROOT)}: {name}"
         for path in sorted((ROOT / package).rglob("*.py"))

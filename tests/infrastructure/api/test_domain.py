@@ -67,7 +67,7 @@ def test_without_a_zone_the_target_is_an_output(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "expected"),
     [
         ({"domainName": "live.example.org"}, "certificateArn: expected the ARN of an ACM"),
         ({"certificateArn": CERTIFICATE}, "certificateArn: needs domainName"),
@@ -81,6 +81,6 @@ def test_without_a_zone_the_target_is_an_output(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_incomplete_domain_is_refused(given: dict[str, str], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_an_incomplete_domain_is_refused(given: dict[str, str], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
         config_from(given.get)

@@ -18,7 +18,7 @@ COMMON = {"429", "500", "503"}
 
 
 class Note(msgspec.Struct):
-    """Something to remember."""
+    """A text to store."""
 
     text: Annotated[str, msgspec.Meta(max_length=9, examples=["milk"])]
     note_kind: Literal["info", "alert"] = "info"
@@ -26,7 +26,7 @@ class Note(msgspec.Struct):
 
 
 class Kept(msgspec.Struct):
-    """That it is remembered."""
+    """Confirms that the text is stored."""
 
     note: Note
     number: int

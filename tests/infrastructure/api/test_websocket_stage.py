@@ -90,7 +90,7 @@ def test_the_log_role_precedes_the_stage_and_outlives_it(
     (account,) = assembly.of_type("AWS::ApiGateway::Account")
 
     assert account in stage["DependsOn"]
-    # An account that has never had an API refuses the role.
+    # API Gateway refuses the role in an account that has never had an API.
     assert "WebSocketApi" in resources[account]["DependsOn"]
     role = assembly.only("AWS::ApiGateway::Account")["CloudWatchRoleArn"].strip("<>")
     for kept in (account, role.removesuffix(".Arn")):

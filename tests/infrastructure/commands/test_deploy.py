@@ -1,4 +1,4 @@
-"""`make deploy`: a first deployment can fail and be tried again, a later one never unprotects."""
+"""`make deploy`: failed first deployments can be retried, later ones stay protected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.infrastructure.assembly import NO_BUNDLING, Assembly, synthesize
 
 SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
 WITH_MAIL = ("--context", "alarmEmail=ops@example.org")
-# The property that gives a resource a name of its own.
+# Properties that give a resource a fixed name.
 NAMES = (
     "AlarmName",
     "DashboardName",
@@ -35,13 +35,13 @@ NAMES = (
 
 
 class Stack:
-    """A stack that CloudFormation describes, by its status each time that it is asked."""
+    """A stubbed stack with one status for each DescribeStacks call. It records runs of the CDK."""
 
     def __init__(self, *statuses: str | None, protected: bool = False, exits: int = 0) -> None:
         self._client = SESSION.client("cloudformation")
         self._stubber = Stubber(self._client)
         self.runs: list[Sequence[str]] = []
-        self.told: list[str] = []
+        self.messages: list[str] = []
         self._exits = exits
         for status in statuses:
             self._describe(status, protected=protected)
@@ -69,7 +69,7 @@ class Stack:
 
     def deploy(self, stage: str = "prod", options: Sequence[str] = WITH_MAIL) -> int:
         with self._stubber:
-            status = deploy(stage, options, self._client, self._run, tell=self.told.append)
+            status = deploy(stage, options, self._client, self._run, tell=self.messages.append)
             self._stubber.assert_no_pending_responses()
         return status
 
@@ -79,13 +79,13 @@ class Stack:
 
     @property
     def unprotected(self) -> list[bool]:
-        """Of each run, whether it was without protections."""
+        """Whether each run was without protections."""
         return ["protection=off" in run for run in self.runs]
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
-    """What prod's first deployment deploys."""
+    """The assembly of prod's first deployment."""
     return synthesize(
         tmp_path_factory.mktemp("first") / "cdk.out", "prod", {**NO_BUNDLING, "protection": "off"}
     )
@@ -102,7 +102,7 @@ def test_a_first_deployment_can_be_rolled_back(first: Assembly) -> None:
 
 
 def test_a_failed_first_deployment_leaves_no_name_behind(first: Assembly) -> None:
-    """What deleting the stack keeps, after a rollback that failed too, has no name of its own."""
+    """Resources that outlive the stack have no fixed names, so a retry can create them again."""
     kept = {
         logical_id: resource
         for logical_id, resource in first.template["Resources"].items()
@@ -123,7 +123,7 @@ def test_a_failed_first_deployment_leaves_no_name_behind(first: Assembly) -> Non
 def test_the_second_deployment_changes_protections_and_nothing_else(
     first: Assembly, prod: Assembly
 ) -> None:
-    """So it replaces nothing, and asks for no new permissions."""
+    """It replaces no resource and changes no permission."""
     protections = {"DeletionProtectionEnabled", "DeletionProtection"}
 
     def bare(of: Assembly) -> dict[str, Any]:
@@ -168,7 +168,7 @@ def test_a_stack_in_service_is_never_without_protections(status: str) -> None:
     assert stack.unprotected == [False]
 
 
-def test_what_was_interrupted_after_the_first_deployment_is_protected_by_the_next() -> None:
+def test_an_interrupted_first_deployment_is_protected_by_the_next() -> None:
     stack = Stack("CREATE_COMPLETE")
 
     assert stack.deploy() == 0
@@ -182,17 +182,17 @@ def test_a_first_deployment_that_fails_is_not_followed_by_another() -> None:
     assert stack.unprotected == [True]
 
 
-def test_a_first_deployment_that_was_not_carried_out_is_not_protected() -> None:
+def test_a_first_deployment_that_was_not_executed_is_not_protected() -> None:
     stack = Stack(None, "REVIEW_IN_PROGRESS")
 
     assert stack.deploy(options=(*WITH_MAIL, "--no-execute")) == 0
     assert stack.unprotected == [True]
-    assert "not in service yet" in stack.told[-1]
+    assert "not in service yet" in stack.messages[-1]
 
 
 @pytest.mark.parametrize("status", ["ROLLBACK_FAILED", "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"])
-def test_a_dead_end_of_protected_stacks_is_cleared(status: str) -> None:
-    """Left by a `cdk deploy` of the protected template: nobody has ever used that stack."""
+def test_protection_is_removed_from_a_stack_that_failed_to_create(status: str) -> None:
+    """A `cdk deploy` of the protected template left it. That stack was never in service."""
     stack = Stack(status, "CREATE_COMPLETE", protected=True)
 
     assert stack.deploy() == 0
@@ -200,23 +200,23 @@ def test_a_dead_end_of_protected_stacks_is_cleared(status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "expected"),
     [
         ("CREATE_IN_PROGRESS", "is CREATE_IN_PROGRESS: wait"),
         ("UPDATE_ROLLBACK_IN_PROGRESS", "is UPDATE_ROLLBACK_IN_PROGRESS: wait"),
         ("DELETE_FAILED", "make destroy STAGE=prod"),
     ],
 )
-def test_what_cannot_work_is_told_before_anything_is_done(status: str, told: str) -> None:
+def test_unsuitable_states_are_reported_before_the_deployment(status: str, expected: str) -> None:
     stack = Stack(status)
 
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=expected):
         stack.deploy()
     assert not stack.runs
 
 
-def test_prods_alarms_must_reach_somebody() -> None:
-    """Also before AWS is asked: without the address it would lose the one before."""
+def test_prods_alarms_need_a_recipient() -> None:
+    """Checked before any call of AWS: a deployment without an address would remove the old one."""
     stack = Stack()
 
     with pytest.raises(ConfigError, match=r"^alarmEmail: alarms of prod would have no recipient"):
@@ -232,20 +232,20 @@ def test_prods_alarms_must_reach_somebody() -> None:
         ("-c", "alarmEmail=ops@example.org", "--require-approval", "never"),
     ],
 )
-def test_who_is_told_of_alarms_can_be_said_in_every_way_that_the_cdk_knows(
+def test_the_recipient_of_alarms_can_be_given_in_every_syntax_of_the_cdk(
     options: tuple[str, ...],
 ) -> None:
     assert Stack("UPDATE_COMPLETE").deploy(options=options) == 0
 
 
-def test_a_bad_choice_is_told_before_aws_is_asked() -> None:
+def test_an_invalid_option_is_reported_before_aws_is_called() -> None:
     with pytest.raises(
         ConfigError, match="alarmEmail: expected an e-mail address or none, not 'ops'"
     ):
         Stack().deploy(options=("--context", "alarmEmail=ops"))
 
 
-def test_a_stack_that_may_not_be_seen_is_not_taken_for_a_new_one() -> None:
+def test_a_stack_without_read_access_is_not_taken_for_a_new_one() -> None:
     client = SESSION.client("cloudformation")
     with Stubber(client) as stubber:
         stubber.add_client_error("describe_stacks", "AccessDenied", "not authorized")
@@ -254,7 +254,7 @@ def test_a_stack_that_may_not_be_seen_is_not_taken_for_a_new_one() -> None:
             deploy("prod", WITH_MAIL, client, lambda _: 0)
 
 
-def test_a_refusal_of_cloudformation_stops_the_deployment() -> None:
+def test_an_error_of_cloudformation_stops_the_deployment() -> None:
     client = SESSION.client("cloudformation")
     runs: list[Sequence[str]] = []
 
@@ -277,7 +277,7 @@ def test_a_refusal_of_cloudformation_stops_the_deployment() -> None:
     assert not runs
 
 
-def test_without_a_region_one_line_says_so(
+def test_a_missing_region_is_reported_in_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
@@ -289,7 +289,7 @@ def test_without_a_region_one_line_says_so(
     assert capsys.readouterr().err == "deploy: cannot reach AWS: You must specify a region.\n"
 
 
-def test_a_profile_that_there_is_not_is_told(
+def test_an_unknown_profile_is_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))

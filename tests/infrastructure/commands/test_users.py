@@ -1,4 +1,4 @@
-"""Users and outputs of a deployed stage, with AWS's own service models in place of AWS."""
+"""Users and outputs of a deployed stage, against botocore's stubs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SESSION = boto3.Session("testing", "testing", region_name="eu-central-1")
 
 @pytest.fixture
 def cognito() -> Iterator[tuple[Any, Stubber]]:
-    """A client that refuses what its service model does not know, or is not expected."""
+    """A stubbed client that rejects unexpected calls and unknown parameters."""
     made = SESSION.client("cognito-idp")
     with Stubber(made) as stubber:
         yield made, stubber
@@ -70,7 +70,7 @@ def test_a_user_gets_a_password_and_a_group(cognito: tuple[Any, Stubber]) -> Non
     Users(made, OUTPUTS, lambda _prompt: PASSWORD).create(EMAIL, "speakers")
 
 
-def test_a_user_that_exists_gets_them_too(cognito: tuple[Any, Stubber]) -> None:
+def test_an_existing_user_gets_a_password_and_a_group(cognito: tuple[Any, Stubber]) -> None:
     made, stubber = cognito
     stubber.add_client_error("admin_create_user", "UsernameExistsException")
     expect_password_and_group(stubber)
@@ -78,7 +78,7 @@ def test_a_user_that_exists_gets_them_too(cognito: tuple[Any, Stubber]) -> None:
     Users(made, OUTPUTS, lambda _prompt: PASSWORD).create(EMAIL, "speakers")
 
 
-def test_a_token_comes_by_a_flow_that_the_client_allows(
+def test_a_token_is_issued_by_a_flow_that_the_client_allows(
     cognito: tuple[Any, Stubber], assembly: Assembly
 ) -> None:
     made, stubber = cognito
@@ -93,12 +93,12 @@ SUB = "d3b0a7c2-user"
 CHALLENGE = {
     "ChallengeName": "SOFTWARE_TOKEN_MFA",
     "Session": "s" * 20,
-    # As Cognito tells it also where the user signs in by an alias.
+    # Cognito also names it if the user signs in with an alias.
     "ChallengeParameters": {"USER_ID_FOR_SRP": SUB},
 }
 
 
-def answer_to(challenge: str, session: str, **responses: str) -> dict[str, Any]:
+def challenge_response(challenge: str, session: str, **responses: str) -> dict[str, Any]:
     return {
         "ClientId": APP,
         "ChallengeName": challenge,
@@ -107,7 +107,7 @@ def answer_to(challenge: str, session: str, **responses: str) -> dict[str, Any]:
     }
 
 
-def test_a_second_factor_is_answered_under_the_users_own_name(
+def test_a_second_factor_is_answered_with_the_users_own_name(
     cognito: tuple[Any, Stubber],
 ) -> None:
     made, stubber = cognito
@@ -115,30 +115,32 @@ def test_a_second_factor_is_answered_under_the_users_own_name(
     stubber.add_response(
         "respond_to_auth_challenge",
         SIGNED_IN,
-        answer_to("SOFTWARE_TOKEN_MFA", "s" * 20, USERNAME=SUB, SOFTWARE_TOKEN_MFA_CODE="123456"),
+        challenge_response(
+            "SOFTWARE_TOKEN_MFA", "s" * 20, USERNAME=SUB, SOFTWARE_TOKEN_MFA_CODE="123456"
+        ),
     )
     secrets = iter([PASSWORD, "123456"])
 
     assert Users(made, OUTPUTS, lambda _prompt: next(secrets)).token(EMAIL) == "a.b.c"
 
 
-def test_a_wrong_code_can_be_given_again_but_not_for_ever(cognito: tuple[Any, Stubber]) -> None:
+def test_a_wrong_code_can_be_retried_a_few_times(cognito: tuple[Any, Stubber]) -> None:
     made, stubber = cognito
     stubber.add_response("initiate_auth", CHALLENGE, AUTH)
     for code in ("000001", "000002", "000003"):
         stubber.add_client_error(
             "respond_to_auth_challenge",
             "CodeMismatchException",
-            expected_params=answer_to(
+            expected_params=challenge_response(
                 "SOFTWARE_TOKEN_MFA", "s" * 20, USERNAME=SUB, SOFTWARE_TOKEN_MFA_CODE=code
             ),
         )
     secrets = iter([PASSWORD, "000001", "000002", "000003"])
-    told: list[str] = []
+    messages: list[str] = []
 
     with pytest.raises(ClientError, match="CodeMismatchException"):
-        Users(made, OUTPUTS, lambda _prompt: next(secrets), told.append).token(EMAIL)
-    assert told == ["wrong code; enter the next one that the app shows"] * 2
+        Users(made, OUTPUTS, lambda _prompt: next(secrets), messages.append).token(EMAIL)
+    assert messages == ["wrong code; enter the next one that the app shows"] * 2
 
 
 def test_a_user_can_be_given_an_authenticator_app(cognito: tuple[Any, Stubber]) -> None:
@@ -163,16 +165,16 @@ def test_a_user_can_be_given_an_authenticator_app(cognito: tuple[Any, Stubber]) 
         },
     )
     secrets = iter([PASSWORD, "123456"])
-    told: list[str] = []
+    messages: list[str] = []
 
-    Users(made, OUTPUTS, lambda _prompt: next(secrets), told.append).create(
+    Users(made, OUTPUTS, lambda _prompt: next(secrets), messages.append).create(
         EMAIL, "speakers", mfa=True
     )
 
-    assert "otpauth://totp/Lingocast%3Aada%40example.org?secret=KEYKEYKEYKEYKEYK" in told[0]
+    assert "otpauth://totp/Lingocast%3Aada%40example.org?secret=KEYKEYKEYKEYKEYK" in messages[0]
 
 
-def test_a_pool_that_demands_a_second_factor_gets_one_at_the_first_sign_in(
+def test_a_required_second_factor_is_set_up_at_the_first_sign_in(
     cognito: tuple[Any, Stubber],
 ) -> None:
     made, stubber = cognito
@@ -189,14 +191,16 @@ def test_a_pool_that_demands_a_second_factor_gets_one_at_the_first_sign_in(
         {"Session": "t" * 20, "UserCode": "123456"},
     )
     stubber.add_response(
-        "respond_to_auth_challenge", SIGNED_IN, answer_to("MFA_SETUP", "u" * 20, USERNAME=SUB)
+        "respond_to_auth_challenge",
+        SIGNED_IN,
+        challenge_response("MFA_SETUP", "u" * 20, USERNAME=SUB),
     )
     secrets = iter([PASSWORD, "123456"])
 
     assert Users(made, OUTPUTS, lambda _: next(secrets), lambda _: None).token(EMAIL) == "a.b.c"
 
 
-def test_a_pool_that_asks_without_end_is_told(cognito: tuple[Any, Stubber]) -> None:
+def test_endless_challenges_are_reported(cognito: tuple[Any, Stubber]) -> None:
     made, stubber = cognito
     stubber.add_response("initiate_auth", CHALLENGE, AUTH)
     for _ in range(3):
@@ -207,7 +211,7 @@ def test_a_pool_that_asks_without_end_is_told(cognito: tuple[Any, Stubber]) -> N
         Users(made, OUTPUTS, lambda _prompt: next(secrets)).token(EMAIL)
 
 
-def test_another_challenge_is_named(cognito: tuple[Any, Stubber]) -> None:
+def test_an_unsupported_challenge_is_named(cognito: tuple[Any, Stubber]) -> None:
     made, stubber = cognito
     stubber.add_response("initiate_auth", {"ChallengeName": "NEW_PASSWORD_REQUIRED"}, AUTH)
 
@@ -226,30 +230,30 @@ SIGNED_IN_FOR_LONG = {
 RENEWED = {"AuthenticationResult": {"AccessToken": "d.e.f"}}
 
 
-def never_asked(prompt: str) -> str:
+def fail_on_prompt(prompt: str) -> str:
     raise AssertionError(prompt)
 
 
-def test_a_file_renews_the_token_without_the_password(
+def test_a_token_file_renews_the_token_without_the_password(
     cognito: tuple[Any, Stubber], tmp_path: Path
 ) -> None:
     made, stubber = cognito
-    path, told = tmp_path / "ada.json", list[str]()
+    path, messages = tmp_path / "ada.json", list[str]()
     stubber.add_response("initiate_auth", SIGNED_IN_FOR_LONG, AUTH)
     stubber.add_response("initiate_auth", RENEWED, REFRESH)
 
-    signing_in = Users(made, OUTPUTS, lambda _prompt: PASSWORD, told.append)
+    signing_in = Users(made, OUTPUTS, lambda _prompt: PASSWORD, messages.append)
     assert signing_in.token(EMAIL, path) == "a.b.c"
-    assert Users(made, OUTPUTS, never_asked).token(EMAIL, path) == "d.e.f"
+    assert Users(made, OUTPUTS, fail_on_prompt).token(EMAIL, path) == "d.e.f"
 
     assert path.stat().st_mode & 0o777 == 0o600
     kept = TokenFile.load(path)
     assert kept.endpoint == "https://cognito-idp.eu-central-1.amazonaws.com/"
     assert (kept.client_id, kept.refresh_token, kept.user) == (APP, "refresh", EMAIL)
-    assert told == [f"{path} renews the token for 30 days; keep it secret"]
+    assert messages == [f"{path} renews the token for 30 days; keep it secret"]
 
 
-def test_a_file_that_is_not_accepted_any_more_is_replaced_after_signing_in(
+def test_an_expired_token_file_is_replaced_after_signing_in(
     cognito: tuple[Any, Stubber], tmp_path: Path
 ) -> None:
     made, stubber = cognito
@@ -273,7 +277,7 @@ def test_a_file_that_is_not_accepted_any_more_is_replaced_after_signing_in(
 @pytest.mark.parametrize(
     "changes", [{"user": "eve@example.org"}, {"client_id": "another"}, {"endpoint": "http://x/"}]
 )
-def test_a_file_of_somebody_else_is_left_alone(
+def test_another_users_token_file_is_left_unchanged(
     cognito: tuple[Any, Stubber], tmp_path: Path, changes: dict[str, str]
 ) -> None:
     made, _ = cognito
@@ -283,7 +287,7 @@ def test_a_file_of_somebody_else_is_left_alone(
     before = path.read_bytes()
 
     with pytest.raises(TokenError, match=str(path)):
-        Users(made, OUTPUTS, never_asked).token(EMAIL, path)
+        Users(made, OUTPUTS, fail_on_prompt).token(EMAIL, path)
     assert path.read_bytes() == before
 
 
@@ -295,12 +299,12 @@ def test_a_file_of_somebody_else_is_left_alone(
         ["token", "--email", EMAIL, "--stage", "staging"],
     ],
 )
-def test_wrong_arguments_are_told(arguments: list[str]) -> None:
+def test_wrong_arguments_are_reported(arguments: list[str]) -> None:
     with pytest.raises(SystemExit):
         users.main(arguments)
 
 
-def test_outputs_are_those_of_the_stages_stack() -> None:
+def test_outputs_come_from_the_stages_stack() -> None:
     made = SESSION.client("cloudformation")
     stack = {
         "StackName": "lingocast-dev",
@@ -314,7 +318,7 @@ def test_outputs_are_those_of_the_stages_stack() -> None:
         assert outputs_of("dev", made) == {"Region": "eu-central-1"}
 
 
-def test_a_stage_that_is_not_deployed_is_told_with_what_to_do() -> None:
+def test_a_stage_that_is_not_deployed_is_reported_with_a_remedy() -> None:
     made = SESSION.client("cloudformation")
     with Stubber(made) as stubber:
         stubber.add_client_error("describe_stacks", "ValidationError", "does not exist")
@@ -323,7 +327,7 @@ def test_a_stage_that_is_not_deployed_is_told_with_what_to_do() -> None:
             outputs_of("prod", made)
 
 
-def test_outputs_without_credentials_or_region_say_so(
+def test_missing_credentials_and_region_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in list(os.environ):
@@ -331,7 +335,7 @@ def test_outputs_without_credentials_or_region_say_so(
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    # It remembers credentials that it found before.
+    # boto3 caches credentials that it found before.
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
 
     assert outputs.main([]) == 1

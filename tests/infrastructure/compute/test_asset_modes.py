@@ -1,4 +1,4 @@
-"""What functions get, they can read, whatever the umask where it was made."""
+"""Functions can read their assets, whatever umask created them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def modes(folder: Path) -> dict[str, int]:
     }
 
 
-def test_a_clone_that_only_its_owner_can_read_makes_assets_that_everybody_can(
+def test_assets_of_a_private_clone_are_readable_by_everyone(
     tmp_path: Path,
 ) -> None:
     clone = tmp_path / "clone"
@@ -62,7 +62,7 @@ def test_a_clone_that_only_its_owner_can_read_makes_assets_that_everybody_can(
     assert {mode & 0o044 for mode in found.values()} == {0o044}
 
 
-def test_only_what_can_run_may_be_run(tmp_path: Path) -> None:
+def test_only_executable_files_are_executable_in_assets(tmp_path: Path) -> None:
     folder = tmp_path / "asset.1" / "python"
     folder.mkdir(parents=True)
     for name, mode in (("module.py", 0o600), ("tool", 0o700), ("open.py", 0o664)):
@@ -76,11 +76,11 @@ def test_only_what_can_run_may_be_run(tmp_path: Path) -> None:
     assert stat.S_IMODE((folder / "module.py").stat().st_mode) == 0o644
     assert stat.S_IMODE((folder / "tool").stat().st_mode) == 0o755
     assert stat.S_IMODE((folder / "open.py").stat().st_mode) == 0o664
-    # Its own templates are nobody else's to read.
+    # Templates keep their mode: only their owner reads them.
     assert stat.S_IMODE((tmp_path / "lingocast-dev.template.json").stat().st_mode) == 0o600
 
 
-def test_a_file_that_cannot_be_changed_is_named_with_what_to_do(tmp_path: Path) -> None:
+def test_a_file_whose_mode_cannot_change_is_reported_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "asset.1").mkdir()
     (tmp_path / "asset.1" / "module.py").touch(mode=0o600)
 

@@ -1,4 +1,4 @@
-"""The functions: their settings, their code, and that the two work together."""
+"""The functions: configuration, environment, code and imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.infrastructure.test_import_direction import imports_of, is_below, mod
 
 POWERTOOLS = ("POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_LOG_LEVEL")
 
-# What of it the functions read:
+# Variables of the Lambda runtime that the functions read:
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 SET_BY_LAMBDA = {
     "AWS_REGION": "eu-central-1",
@@ -33,7 +33,7 @@ SET_BY_LAMBDA = {
 
 every_function = pytest.mark.parametrize("spec", FUNCTIONS, ids=lambda spec: spec.name)
 
-# Imports a handler as Lambda does. What a function would not have is not to be found here either.
+# Imports a handler as Lambda does, and hides packages that functions do not have.
 IMPORT_HANDLER = """
 import importlib, sys
 handler, *absent = sys.argv[1:]
@@ -49,7 +49,7 @@ print(module.__file__)
 """
 
 
-# Imports it, and says what is loaded then.
+# Imports a handler and prints the loaded modules.
 LOADED_BY_HANDLER = """
 import importlib, sys
 importlib.import_module(sys.argv[1].rpartition(".")[0])
@@ -59,12 +59,12 @@ print(*sorted(sys.modules))
 
 @pytest.fixture(scope="session")
 def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where compiled modules go, so that the staged code stays as it is."""
+    """Folder for compiled modules, so that the staged code stays unchanged."""
     return tmp_path_factory.mktemp("bytecode")
 
 
 def environment(assembly: Assembly, spec: FunctionSpec) -> dict[str, str]:
-    """The function's environment as it would be, made-up values for what only AWS knows."""
+    """The function's environment, with made-up values for those that only AWS knows."""
     variables = assembly.function(spec.name)["Environment"]["Variables"]
     return {
         name: "https://aws.test/made-up" if value.startswith("<") else value
@@ -72,7 +72,7 @@ def environment(assembly: Assembly, spec: FunctionSpec) -> dict[str, str]:
     }
 
 
-def test_functions_run_the_same_files_here_as_on_aws(assembly: Assembly) -> None:
+def test_the_local_stack_and_aws_run_the_same_files(assembly: Assembly) -> None:
     staged = {path for path in assembly.code.rglob("*") if path.is_file()}
 
     assert {path.relative_to(assembly.code).as_posix() for path in staged} == set(
@@ -80,7 +80,7 @@ def test_functions_run_the_same_files_here_as_on_aws(assembly: Assembly) -> None
     )
 
 
-def test_there_is_a_function_for_each_of_the_table(assembly: Assembly) -> None:
+def test_functions_are_those_of_the_table(assembly: Assembly) -> None:
     handlers = [item["Handler"] for item in assembly.of_type("AWS::Lambda::Function").values()]
 
     assert sorted(handlers) == sorted(
@@ -89,7 +89,7 @@ def test_there_is_a_function_for_each_of_the_table(assembly: Assembly) -> None:
 
 
 @every_function
-def test_it_is_configured_as_the_table_says(assembly: Assembly, spec: FunctionSpec) -> None:
+def test_each_function_is_configured_by_the_table(assembly: Assembly, spec: FunctionSpec) -> None:
     function = assembly.function(spec.name)
 
     assert function["FunctionName"] == f"lingocast-dev-{spec.name.replace('_', '-')}"
@@ -102,7 +102,7 @@ def test_it_is_configured_as_the_table_says(assembly: Assembly, spec: FunctionSp
 
 
 @every_function
-def test_its_environment_is_of_its_settings_alone_and_enough_for_them(
+def test_the_environment_holds_exactly_the_functions_settings(
     assembly: Assembly, spec: FunctionSpec
 ) -> None:
     variables = environment(assembly, spec)
@@ -115,7 +115,7 @@ def test_its_environment_is_of_its_settings_alone_and_enough_for_them(
 
 
 @every_function
-def test_its_logs_expire(assembly: Assembly, spec: FunctionSpec) -> None:
+def test_logs_expire(assembly: Assembly, spec: FunctionSpec) -> None:
     function = assembly.function(spec.name)
     log_group = assembly.of_type("AWS::Logs::LogGroup")[
         function["LoggingConfig"]["LogGroup"].strip("<>")
@@ -128,7 +128,7 @@ def test_its_logs_expire(assembly: Assembly, spec: FunctionSpec) -> None:
 
 
 @every_function
-def test_its_handler_imports_from_the_deployed_files(
+def test_each_handler_imports_from_the_staged_code(
     assembly: Assembly, spec: FunctionSpec, tmp_path: Path, bytecode: Path
 ) -> None:
     function = assembly.function(spec.name)
@@ -150,7 +150,7 @@ def test_its_handler_imports_from_the_deployed_files(
     assert Path(done.stdout.strip()).is_relative_to(assembly.code)
 
 
-def test_the_engine_that_is_deployed_loads_where_it_is_deployed(
+def test_the_aws_engine_imports_from_the_staged_code(
     assembly: Assembly, tmp_path: Path, bytecode: Path
 ) -> None:
     done = subprocess.run(
@@ -176,7 +176,7 @@ def test_the_engine_that_is_deployed_loads_where_it_is_deployed(
     assert Path(done.stdout.strip()).is_relative_to(assembly.code)
 
 
-def test_the_code_is_four_packages_and_nothing_else(assembly: Assembly) -> None:
+def test_the_staged_code_is_four_packages(assembly: Assembly) -> None:
     files = [path.relative_to(assembly.code) for path in assembly.code.rglob("*")]
 
     assert {file.parts[0] for file in files} == {"client", "interpreter", "lambda", "shared"}
@@ -184,7 +184,7 @@ def test_the_code_is_four_packages_and_nothing_else(assembly: Assembly) -> None:
     assert "__pycache__" not in {part for file in files for part in file.parts}
 
 
-def test_the_code_is_all_of_these_packages_but_the_command_line(assembly: Assembly) -> None:
+def test_the_staged_code_is_complete_without_the_command_line(assembly: Assembly) -> None:
     staged = {path.relative_to(assembly.code) for path in (assembly.code).rglob("*.py")}
     for package in ("interpreter", "lambda", "shared"):
         sources = {path.relative_to(ROOT) for path in (ROOT / package).rglob("*.py")}
@@ -193,7 +193,7 @@ def test_the_code_is_all_of_these_packages_but_the_command_line(assembly: Assemb
         path for path in (ROOT / "client").rglob("*.py") if path.relative_to(ROOT) not in staged
     }
     assert {path.name for path in left_out} == {"__main__.py"}
-    # What stays needs nothing of what is left out.
+    # No staged module imports one that is left out.
     names = {module_name(path) for path in left_out}
     wanting = {
         str(path): wanted
@@ -205,7 +205,7 @@ def test_the_code_is_all_of_these_packages_but_the_command_line(assembly: Assemb
 
 
 @every_function
-def test_it_loads_nothing_that_is_for_terminals_or_for_numbers(
+def test_no_handler_loads_terminal_or_numeric_libraries(
     assembly: Assembly, spec: FunctionSpec, tmp_path: Path, bytecode: Path
 ) -> None:
     function = assembly.function(spec.name)
@@ -226,11 +226,11 @@ def test_it_loads_nothing_that_is_for_terminals_or_for_numbers(
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert not loaded & {"numpy", "soxr", "soundfile", "rich", "typer", "pocketsphinx"}
-    # 60 ms of every cold start: tokens are verified at the handshake, and otherwise seldom.
+    # It costs 60 ms of a cold start, and other functions rarely verify tokens.
     assert ("jwt" in loaded) is (spec.name == "authorizer")
 
 
-def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:
+def test_an_unknown_setting_is_named() -> None:
     with pytest.raises(UnknownSettingError) as raised:
         environment_of(CONTROL, {"SESSIONS_TABLE": "sessions"})
 
@@ -243,7 +243,7 @@ def test_a_setting_that_the_stack_cannot_supply_is_named() -> None:
 
 
 def absent_on_lambda() -> list[str]:
-    """The packages installed here that are neither in the layer nor in the runtime."""
+    """Packages installed here that are neither in the layer nor in the runtime."""
     available = available_to_functions()
     return [
         package
@@ -253,9 +253,9 @@ def absent_on_lambda() -> list[str]:
 
 
 def available_to_functions() -> set[str]:
-    """What the layer and the runtime hold: the stated requirements and boto3, with all of theirs.
+    """Packages of the layer and the runtime: the requirements, boto3 and their dependencies.
 
-    Read from what is installed here: the markers that depend on the platform are not evaluated.
+    Read from the packages installed here, without evaluating platform markers.
     """
     stated = (ROOT / "lambda" / "requirements.txt").read_text().splitlines()
     waiting = ["boto3", *(line for line in stated if line and not line.startswith("#"))]
@@ -282,7 +282,7 @@ def requires(name: str) -> list[str]:
 
 
 def canonical(requirement: str) -> str:
-    """The normalized name that a requirement starts with."""
+    """The normalized package name of a requirement."""
     match = re.match(r"[A-Za-z0-9._-]*[A-Za-z0-9]", requirement.strip())
     assert match, requirement
     return re.sub(r"[-_.]+", "-", match[0]).lower()

@@ -1,4 +1,4 @@
-"""The layer of dependencies: how it is built. No test here needs the network."""
+"""Building the layer of dependencies, without the network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infrastructure.compute.layer import (
 from tests.infrastructure.assembly import ROOT, Assembly
 
 
-def test_pip_takes_wheels_for_lambda_and_never_builds(tmp_path: Path) -> None:
+def test_pip_installs_wheels_for_lambda_only(tmp_path: Path) -> None:
     command = pip_command(tmp_path)
 
     assert command[:4] == [sys.executable, "-m", "pip", "install"]
@@ -31,16 +31,14 @@ def test_pip_takes_wheels_for_lambda_and_never_builds(tmp_path: Path) -> None:
     assert all(option.endswith("_aarch64") for option in platforms)
 
 
-def test_pip_takes_the_pinned_versions_of_what_functions_state(tmp_path: Path) -> None:
+def test_pip_installs_the_pinned_versions(tmp_path: Path) -> None:
     command = pip_command(tmp_path)
 
     assert f"--requirement={ROOT / 'lambda' / 'requirements.txt'}" in command
     assert f"--constraint={ROOT / 'constraints.txt'}" in command
 
 
-def test_packages_go_where_the_runtime_looks_for_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packages_are_in_the_runtimes_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
     monkeypatch.setattr(layer, "install", commands.append)
     monkeypatch.setattr(layer, "_COMPILES", False)
@@ -49,18 +47,18 @@ def test_packages_go_where_the_runtime_looks_for_them(
     assert commands == [pip_command(tmp_path / "python")]
 
 
-def test_compiled_files_hold_whatever_their_dates(tmp_path: Path) -> None:
+def test_compiled_files_are_valid_whatever_their_dates(tmp_path: Path) -> None:
     (tmp_path / "package.py").write_text("VALUE = 1\n")
     install(compile_command(tmp_path))
     (compiled,) = tmp_path.rglob("*.pyc")
 
-    # PEP 552: by hash, and not to be checked against the source.
+    # PEP 552: hash-based, without checking the source.
     assert compiled.read_bytes()[4:8] == b"\x01\x00\x00\x00"
     assert b"/opt/python/package.py" in compiled.read_bytes()
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_packages_are_compiled_by_the_functions_own_version_only(
+def test_packages_are_compiled_by_the_functions_python_version_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
 ) -> None:
     def unpack(_command: list[str]) -> None:
@@ -74,7 +72,7 @@ def test_packages_are_compiled_by_the_functions_own_version_only(
     assert bool(list(tmp_path.rglob("*.pyc"))) is same
 
 
-def test_a_failure_says_what_pip_said() -> None:
+def test_a_failure_includes_the_output_of_pip() -> None:
     failing = [sys.executable, "-c", "import sys; sys.exit('ERROR: no matching distribution')"]
 
     with pytest.raises(
@@ -83,16 +81,16 @@ def test_a_failure_says_what_pip_said() -> None:
         install(failing)
 
 
-def test_a_failure_without_words_is_one_too() -> None:
+def test_a_failure_without_output_is_reported() -> None:
     with pytest.raises(LayerBuildError, match=r"pip exited with 3: no output"):
         install([sys.executable, "-c", "raise SystemExit(3)"])
 
 
-def test_an_unbuilt_layer_does_not_pass_for_a_built_one() -> None:
+def test_an_unbuilt_layer_is_not_taken_for_a_built_one() -> None:
     assert layer._asset_hash(built=False) != layer._asset_hash(built=True)
 
 
-def test_the_layer_suits_the_functions(assembly: Assembly) -> None:
+def test_the_layer_matches_runtime_and_architecture(assembly: Assembly) -> None:
     version = assembly.only("AWS::Lambda::LayerVersion")
 
     assert version["CompatibleRuntimes"] == ["python3.13"]

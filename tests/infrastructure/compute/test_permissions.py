@@ -1,4 +1,4 @@
-"""What the functions may do: what the table grants, and nothing beside it."""
+"""Permissions of the functions: exactly the grants of the table."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.infrastructure.assembly import Assembly
 
 EXECUTE_ARN = "arn:aws:execute-api:eu-central-1:123456789012:<WebSocketApi>/dev"
 
-# Ends of resources that may hold a wildcard, and why no exact one will do.
+# Ends of resource ARNs that may contain a wildcard, and the reasons.
 REASONED_WILDCARDS = {
     ":log-stream:*": "Lambda opens a stream for each execution environment, and names it",
     "/POST/@connections/*": "API Gateway names connections when they open",
     "/DELETE/@connections/*": "API Gateway names connections when they open",
 }
 
-# Actions that know no resources, or none of what is done here:
+# Actions without resource-level permissions, or without any for our use:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazontranscribe.html
-# (and list_amazontranslate.html, list_amazonpolly.html). The engine names them where it is refused.
+# (and list_amazontranslate.html, list_amazonpolly.html). The engine reports a denial by name.
 WITHOUT_RESOURCES = {error_mapping.TRANSCRIBE, error_mapping.TRANSLATE, error_mapping.SPEAK}
 
 FUNCTION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:lingocast-dev"
@@ -48,7 +48,7 @@ def role_of(assembly: Assembly, spec: FunctionSpec) -> dict[str, Any]:
 
 
 def function_roles(assembly: Assembly) -> list[dict[str, Any]]:
-    """All roles but the account's own for API Gateway, which test_api_stage.py is about."""
+    """All roles but the account's for API Gateway, which api/test_websocket_stage.py checks."""
     account = assembly.only("AWS::ApiGateway::Account")["CloudWatchRoleArn"]
     return [
         role
@@ -62,7 +62,7 @@ def all_statements(assembly: Assembly) -> list[dict[str, Any]]:
 
 
 @every_function
-def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpec) -> None:
+def test_each_role_has_exactly_its_grants(assembly: Assembly, spec: FunctionSpec) -> None:
     sessions, _ = assembly.table("sessions")
     connections, _ = assembly.table("connections")
     devices, _ = assembly.table("devices")
@@ -110,7 +110,7 @@ def test_its_role_holds_exactly_its_grants(assembly: Assembly, spec: FunctionSpe
     }
 
 
-def test_what_knows_no_resource_is_granted_to_who_interprets_alone(assembly: Assembly) -> None:
+def test_actions_without_resources_are_granted_to_the_interpreter_only(assembly: Assembly) -> None:
     granted = {
         (spec.name, action)
         for spec in FUNCTIONS
@@ -142,7 +142,7 @@ def test_there_is_a_role_for_each_function_and_no_other_policy(assembly: Assembl
     assert not [role for role in roles if "ManagedPolicyArns" in role]
 
 
-def test_only_lambda_takes_the_roles(assembly: Assembly) -> None:
+def test_only_lambda_can_assume_the_roles(assembly: Assembly) -> None:
     for role in function_roles(assembly):
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
@@ -157,7 +157,7 @@ def test_no_action_is_a_wildcard(assembly: Assembly) -> None:
     assert not [action for action in actions if "*" in action or "?" in action]
 
 
-def test_resources_are_exact_but_for_what_is_named_at_run_time(assembly: Assembly) -> None:
+def test_resources_are_exact_unless_named_at_run_time(assembly: Assembly) -> None:
     resources = {
         resource
         for statement in all_statements(assembly)

@@ -1,4 +1,4 @@
-"""Alarms: of what is really emitted, with somebody told, and each one explained."""
+"""Alarms: they watch emitted metrics, notify a topic and have a description."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infrastructure.stage.config import STAGES
 from shared.utils.telemetry import PowertoolsTelemetry
 from tests.infrastructure.assembly import NO_BUNDLING, ROOT, Assembly, synthesize
 
-# What happens by the clock is missed if it falls silent; of all else silence says nothing.
+# Missing data is breaching for scheduled work only.
 HEARTBEATS = {"presence-missed", "statuses-missed", "sweep-missed"}
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Create-alarm-on-metric-math-expression.html
@@ -24,7 +24,7 @@ Metric = dict[str, Any]
 
 
 def metrics_of(alarm: dict[str, Any]) -> list[Metric]:
-    """Namespace, name and dimensions of each metric that an alarm looks at."""
+    """Namespace, name and dimensions of each metric of an alarm."""
     stats = [
         item["MetricStat"]["Metric"] for item in alarm.get("Metrics", ()) if "MetricStat" in item
     ]
@@ -52,21 +52,21 @@ def metrics(assembly: Assembly, namespace: str) -> Iterator[Metric]:
         yield from (item for item in metrics_of(alarm) if item["namespace"] == namespace)
 
 
-def test_there_are_few(assembly: Assembly, prod: Assembly) -> None:
+def test_the_number_of_alarms_is_small(assembly: Assembly, prod: Assembly) -> None:
     assert alarms(assembly).keys() == alarms(prod).keys()
     assert 8 <= len(alarms(assembly)) <= 26
 
 
-def test_each_is_within_what_cloudwatch_takes_and_keeps_quiet_without_data(
+def test_each_alarm_is_valid_and_treats_missing_data_as_expected(
     assembly: Assembly,
 ) -> None:
     for name, alarm in alarms(assembly).items():
         assert len(metrics_of(alarm)) <= MOST_METRICS, name
-        silence = "breaching" if name in HEARTBEATS else "notBreaching"
-        assert alarm["TreatMissingData"] == silence, name
+        missing = "breaching" if name in HEARTBEATS else "notBreaching"
+        assert alarm["TreatMissingData"] == missing, name
 
 
-def test_our_metrics_have_the_dimensions_that_powertools_emits(
+def test_our_metrics_have_the_dimensions_of_powertools(
     assembly: Assembly, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ours = list(metrics(assembly, "Lingocast"))
@@ -100,7 +100,7 @@ def test_our_metrics_are_emitted_somewhere(assembly: Assembly) -> None:
         assert f'"{metric["name"]}"' in sources
 
 
-def test_functions_tables_and_queues_are_called_as_they_are(assembly: Assembly) -> None:
+def test_dimensions_name_existing_functions_tables_and_queues(assembly: Assembly) -> None:
     named = {
         "FunctionName": assembly.of_type("AWS::Lambda::Function"),
         "TableName": assembly.of_type("AWS::DynamoDB::Table"),
@@ -116,13 +116,13 @@ def test_functions_tables_and_queues_are_called_as_they_are(assembly: Assembly) 
     assert seen == named.keys()
 
 
-def test_throttling_of_every_table_and_index_is_seen(assembly: Assembly) -> None:
+def test_throttling_of_every_table_and_index_is_watched(assembly: Assembly) -> None:
     watched = {
         (item["dimensions"]["TableName"], item["dimensions"].get("GlobalSecondaryIndexName"))
         for item in metrics(assembly, "AWS/DynamoDB")
         if item["name"] == "WriteThrottleEvents"
     }
-    there_are = {
+    existing = {
         (table["TableName"], index)
         for table in assembly.of_type("AWS::DynamoDB::Table").values()
         for index in (
@@ -131,10 +131,10 @@ def test_throttling_of_every_table_and_index_is_seen(assembly: Assembly) -> None
         )
     }
 
-    assert watched == there_are
+    assert watched == existing
 
 
-def test_every_queue_of_dead_letters_is_watched(assembly: Assembly) -> None:
+def test_every_dead_letter_queue_is_watched(assembly: Assembly) -> None:
     watched = {item["dimensions"]["QueueName"] for item in metrics(assembly, "AWS/SQS")}
 
     assert watched == {
@@ -150,7 +150,7 @@ def test_every_rule_is_watched(assembly: Assembly) -> None:
     assert watched == {rule["Name"] for rule in assembly.of_type("AWS::Events::Rule").values()}
 
 
-def test_what_happens_by_the_clock_is_missed_when_it_falls_silent(assembly: Assembly) -> None:
+def test_missing_scheduled_work_raises_an_alarm(assembly: Assembly) -> None:
     for name in HEARTBEATS:
         alarm = alarms(assembly)[name]
         assert (alarm["Statistic"], alarm["Threshold"]) == ("SampleCount", 1)
@@ -165,7 +165,7 @@ def test_what_happens_by_the_clock_is_missed_when_it_falls_silent(assembly: Asse
         ("status-late", "StatusQueryLatency"),
     ],
 )
-def test_durations_are_judged_by_their_p99(assembly: Assembly, name: str, metric: str) -> None:
+def test_duration_alarms_use_the_p99(assembly: Assembly, name: str, metric: str) -> None:
     alarm = alarms(assembly)[name]
     found = [item["MetricStat"] for item in alarm.get("Metrics", ()) if "MetricStat" in item]
 
@@ -174,7 +174,7 @@ def test_durations_are_judged_by_their_p99(assembly: Assembly, name: str, metric
     assert set(statistics) == {"p99"}
 
 
-def test_prod_tells_a_topic_and_dev_only_who_asks(assembly: Assembly, prod: Assembly) -> None:
+def test_only_prods_alarms_notify_a_topic(assembly: Assembly, prod: Assembly) -> None:
     assert not [alarm for alarm in alarms(assembly).values() if "AlarmActions" in alarm]
     (topic,) = prod.of_type("AWS::SNS::Topic")
     for alarm in alarms(prod).values():
@@ -182,13 +182,13 @@ def test_prod_tells_a_topic_and_dev_only_who_asks(assembly: Assembly, prod: Asse
     assert not prod.of_type("AWS::SNS::Subscription")
 
 
-def test_an_address_is_told(tmp_path: Path) -> None:
+def test_an_address_subscribes_to_the_topic(tmp_path: Path) -> None:
     context = {**NO_BUNDLING, "alarmEmail": "ops@example.org"}
-    told = synthesize(tmp_path / "cdk.out", context=context)
+    subscribed = synthesize(tmp_path / "cdk.out", context=context)
 
-    subscription = told.only("AWS::SNS::Subscription")
+    subscription = subscribed.only("AWS::SNS::Subscription")
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.org")
-    assert [alarm for alarm in alarms(told).values() if "AlarmActions" in alarm]
+    assert [alarm for alarm in alarms(subscribed).values() if "AlarmActions" in alarm]
 
 
 def test_the_topic_is_encrypted_with_a_key_that_alarms_may_use(prod: Assembly) -> None:

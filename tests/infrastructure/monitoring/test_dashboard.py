@@ -1,4 +1,4 @@
-"""The dashboard: every alarm, every metric that is explained, and nothing that is not there."""
+"""The dashboard shows every alarm and every documented metric, and only existing resources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def widgets(assembly: Assembly) -> list[dict[str, Any]]:
 
 
 def metrics(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """Namespace, name and dimensions of all that is drawn."""
+    """Namespace, name and dimensions of each metric in a widget."""
     for widget in widgets(assembly):
         for namespace, name, *rest in (
             item for item in widget["properties"].get("metrics", ()) if len(item) > 1
@@ -29,7 +29,7 @@ def metrics(assembly: Assembly) -> Iterator[tuple[str, str, dict[str, str]]]:
 
 
 def searches(assembly: Assembly) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """What is searched for: the schema, and the terms that have a value."""
+    """Searches of the widgets: the schema, and the terms with a value."""
     for widget in widgets(assembly):
         for item in widget["properties"].get("metrics", ()):
             expression = item[0].get("expression", "") if isinstance(item[0], dict) else ""
@@ -38,7 +38,7 @@ def searches(assembly: Assembly) -> Iterator[tuple[list[str], dict[str, str]]]:
                 yield found["schema"].split(","), terms
 
 
-def test_it_is_called_as_the_stack_is(assembly: Assembly, prod: Assembly) -> None:
+def test_it_has_the_name_of_the_stack(assembly: Assembly, prod: Assembly) -> None:
     for each in (assembly, prod):
         dashboard = each.only("AWS::CloudWatch::Dashboard")
         assert dashboard["DashboardName"] == f"lingocast-{each.stage}"
@@ -52,7 +52,7 @@ def test_every_alarm_is_shown(assembly: Assembly) -> None:
     )
 
 
-def test_each_of_our_metrics_is_shown_by_one_of_those_who_emit_it(assembly: Assembly) -> None:
+def test_each_of_our_metrics_is_shown_for_a_function_that_emits_it(assembly: Assembly) -> None:
     text = (ROOT / "docs" / "operations.md").read_text().split("\n### Metrics\n")[1]
     explained = set(re.findall(r"^\| `([A-Z]\w+)` \|", text, re.MULTILINE))
     shown = {name for namespace, name, _ in metrics(assembly) if namespace == "Lingocast"}
@@ -62,11 +62,11 @@ def test_each_of_our_metrics_is_shown_by_one_of_those_who_emit_it(assembly: Asse
     assert shown == explained
 
 
-def test_functions_tables_queues_and_rules_are_called_as_they_are(assembly: Assembly) -> None:
+def test_dimensions_name_existing_functions_tables_queues_and_rules(assembly: Assembly) -> None:
     functions = {
         item["FunctionName"] for item in assembly.of_type("AWS::Lambda::Function").values()
     }
-    there_are = {
+    existing = {
         "FunctionName": functions,
         "service": functions,
         "TableName": {
@@ -75,20 +75,20 @@ def test_functions_tables_queues_and_rules_are_called_as_they_are(assembly: Asse
         "QueueName": {item["QueueName"] for item in assembly.of_type("AWS::SQS::Queue").values()},
         "RuleName": {item["Name"] for item in assembly.of_type("AWS::Events::Rule").values()},
     }
-    named: dict[str, set[str]] = {name: set() for name in there_are}
+    named: dict[str, set[str]] = {name: set() for name in existing}
     for dimensions in (
         *(dimensions for _, _, dimensions in metrics(assembly)),
         *(terms for _, terms in searches(assembly)),
     ):
-        for name in there_are.keys() & dimensions.keys():
+        for name in existing.keys() & dimensions.keys():
             named[name].add(dimensions[name])
 
     for name, values in named.items():
         assert values, name
-        assert values <= there_are[name], name
+        assert values <= existing[name], name
 
 
-def test_what_is_told_apart_is_searched_for_by_its_dimensions(assembly: Assembly) -> None:
+def test_metrics_with_dimensions_are_searched_by_them(assembly: Assembly) -> None:
     found = {terms["MetricName"]: schema for schema, terms in searches(assembly)}
 
     assert found == {
@@ -103,7 +103,7 @@ def test_what_is_told_apart_is_searched_for_by_its_dimensions(assembly: Assembly
     }
 
 
-def test_what_is_searched_for_is_emitted_with_those_dimensions(assembly: Assembly) -> None:
+def test_searched_dimensions_are_emitted(assembly: Assembly) -> None:
     sources = "".join(
         path.read_text()
         for package in ("shared", "interpreter")
@@ -114,7 +114,7 @@ def test_what_is_searched_for_is_emitted_with_those_dimensions(assembly: Assembl
         assert re.findall(r"(\w+)=", arguments) == schema[2:]
 
 
-def test_widgets_lie_beside_each_other(assembly: Assembly) -> None:
+def test_widgets_do_not_overlap(assembly: Assembly) -> None:
     taken = [
         (widget["x"] + x, widget["y"] + y)
         for widget in widgets(assembly)

@@ -1,4 +1,4 @@
-"""How new code reaches callers: prod by aliases that CodeDeploy moves, dev at once."""
+"""Delivery of new code: CodeDeploy shifts prod's aliases, dev changes at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.infrastructure.assembly import Assembly
 
 
 def aliases(of: Assembly) -> dict[str, str]:
-    """The logical ids of the aliases by those of their functions."""
+    """Logical IDs of the aliases, by those of their functions."""
     return {
         alias["FunctionName"].strip("<>"): logical_id
         for logical_id, alias in of.of_type("AWS::Lambda::Alias").items()
@@ -46,8 +46,8 @@ def test_every_function_of_prod_is_behind_its_alias(prod: Assembly) -> None:
         assert version["FunctionName"] == alias["FunctionName"]
 
 
-def test_nothing_calls_a_function_of_prod_past_its_alias(prod: Assembly) -> None:
-    """Callers that name the function itself would have $LATEST, whatever CodeDeploy says."""
+def test_every_caller_of_prods_functions_uses_the_alias(prod: Assembly) -> None:
+    """A call of the function itself would run $LATEST, whatever CodeDeploy has shifted."""
     ours = {"AWS::Lambda::Version", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig"}
     template = prod.template["Resources"]
     functions = set(aliases(prod))
@@ -68,13 +68,13 @@ def test_nothing_calls_a_function_of_prod_past_its_alias(prod: Assembly) -> None
             assert not named(resource.get("Properties", {})) & functions, logical_id
     for logical_id, config in prod.of_type("AWS::Lambda::EventInvokeConfig").items():
         assert config["Qualifier"] == "live"
-        # Named by name: without it the configuration may come before its alias.
+        # The qualifier is a name, so CloudFormation needs the dependency to order them.
         alias = aliases(prod)[config["FunctionName"].strip("<>")]
         assert template[logical_id]["DependsOn"] == [alias]
 
 
 @pytest.mark.parametrize("setting", ["BROADCAST_FUNCTION", "DISCONNECT_HANDLER_FUNCTION"])
-def test_functions_invoke_each_other_by_alias_and_may(prod: Assembly, setting: str) -> None:
+def test_functions_may_invoke_each_others_aliases(prod: Assembly, setting: str) -> None:
     caller = prod.function("announcements" if "BROADCAST" in setting else "timeout")
     name = caller["Environment"]["Variables"][setting]
     role = prod.of_type("AWS::IAM::Role")[caller["Role"].strip("<>").removesuffix(".Arn")]
@@ -83,7 +83,7 @@ def test_functions_invoke_each_other_by_alias_and_may(prod: Assembly, setting: s
     assert f"arn:aws:lambda:eu-central-1:123456789012:function:{name}" in json.dumps(role)
 
 
-def test_codedeploy_moves_every_alias_and_alarms_take_it_back(prod: Assembly) -> None:
+def test_codedeploy_shifts_every_alias_and_alarms_roll_it_back(prod: Assembly) -> None:
     groups = prod.of_type("AWS::CodeDeploy::DeploymentGroup")
     alarms = prod.of_type("AWS::CloudWatch::Alarm")
     used = set()
@@ -102,11 +102,11 @@ def test_codedeploy_moves_every_alias_and_alarms_take_it_back(prod: Assembly) ->
             for alarm in group["AlarmConfiguration"]["Alarms"]
         } == {f"lingocast-prod-{name}" for name in ROLLBACK_ALARMS}
     assert used == set(groups)
-    # What a deployment group takes at most.
+    # The maximum of a deployment group.
     assert len(ROLLBACK_ALARMS) <= 10
 
 
-def test_a_fix_can_be_delivered_while_alarms_go_off() -> None:
+def test_a_fix_can_be_delivered_during_an_alarm() -> None:
     assert config_from({"stage": "prod", "delivery": "at-once"}.get).delivery.value == "at-once"
     with pytest.raises(ConfigError, match="delivery: expected one of canary, at-once, not 'plain'"):
         config_from({"stage": "prod", "delivery": "plain"}.get)
@@ -114,7 +114,7 @@ def test_a_fix_can_be_delivered_while_alarms_go_off() -> None:
         config_from({"stage": "dev", "delivery": "canary"}.get)
 
 
-def test_the_laptop_runs_prods_functions_by_their_aliases(prod: Assembly) -> None:
+def test_the_local_stack_runs_prods_functions_by_alias(prod: Assembly) -> None:
     stack = read_stack(prod.template_file)
 
     assert {function.aliases for function in stack.functions.values()} == {("live",)}
@@ -127,7 +127,7 @@ Change = Callable[[lambda_.CfnFunction], None]
 
 
 def version_id(folder: Path, change: Change | None = None, layer: str = "layer") -> str:
-    """The logical id of a function's version after a change of the function."""
+    """Logical ID of a function's version after a change of the function."""
     app = cdk.App(outdir=str(folder), analytics_reporting=False)
     stack = cdk.Stack(app, "fixture")
     contents = folder / layer
@@ -171,23 +171,23 @@ def _reserved(function: lambda_.CfnFunction) -> None:
     function.recursive_loop = "Allow"
 
 
-def test_every_change_of_a_function_is_another_version(tmp_path: Path) -> None:
+def test_every_change_of_a_function_makes_a_new_version(tmp_path: Path) -> None:
     changed = [version_id(tmp_path / str(i), item) for i, item in enumerate((_key, _variables))]
     changed += [version_id(tmp_path / "m", _memory), version_id(tmp_path / "l", layer="more")]
 
     assert len({version_id(tmp_path / "0"), *changed}) == 5
 
 
-def test_what_is_of_no_version_makes_none(tmp_path: Path) -> None:
-    """Lambda would publish the same version again, which CloudFormation takes for a failure."""
+def test_unversioned_changes_make_no_version(tmp_path: Path) -> None:
+    """Lambda would publish the same version again, and CloudFormation would fail."""
     assert version_id(tmp_path / "0") == version_id(tmp_path / "1", _reserved)
 
 
-def test_a_version_takes_in_all_that_functions_have(prod: Assembly) -> None:
-    """A new property is either of the version, and so in its fingerprint, or not, and listed here:
+def test_the_fingerprint_covers_all_versioned_properties(prod: Assembly) -> None:
+    """Add new properties to one of these sets, and to the fingerprint if they are versioned:
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
     """
-    of_version = {
+    versioned = {
         "Architectures",
         "Code",
         "Environment",
@@ -199,7 +199,7 @@ def test_a_version_takes_in_all_that_functions_have(prod: Assembly) -> None:
         "Runtime",
         "Timeout",
     }
-    of_function = {"FunctionName", "RecursiveLoop", "ReservedConcurrentExecutions"}
+    unversioned = {"FunctionName", "RecursiveLoop", "ReservedConcurrentExecutions"}
 
     for function in prod.of_type("AWS::Lambda::Function").values():
-        assert set(function) <= of_version | of_function
+        assert set(function) <= versioned | unversioned

@@ -6,14 +6,14 @@ from shared.utils.identity import ROLE_GROUPS
 from tests.infrastructure.assembly import Assembly
 
 
-def test_the_groups_are_those_that_give_rights(assembly: Assembly) -> None:
+def test_the_groups_are_those_of_the_permissions(assembly: Assembly) -> None:
     groups = assembly.of_type("AWS::Cognito::UserPoolGroup").values()
 
     assert {group["GroupName"] for group in groups} == ROLE_GROUPS
     assert {group["UserPoolId"] for group in groups} == {"<UserPool>"}
 
 
-def test_nobody_gives_themselves_an_account(assembly: Assembly) -> None:
+def test_users_cannot_sign_up(assembly: Assembly) -> None:
     pool = assembly.only("AWS::Cognito::UserPool")
 
     assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
@@ -27,14 +27,14 @@ def test_the_client_has_no_secret_and_no_hosted_sign_in(assembly: Assembly) -> N
     assert client["PreventUserExistenceErrors"] == "ENABLED"
 
 
-def test_a_token_lasts_a_talks_day_and_is_renewed_for_a_month(assembly: Assembly) -> None:
+def test_tokens_last_a_day_and_are_renewed_for_a_month(assembly: Assembly) -> None:
     client = assembly.only("AWS::Cognito::UserPoolClient")
 
     assert client["AccessTokenValidity"] == 12
     assert client["RefreshTokenValidity"] == 30
     assert client["TokenValidityUnits"] == {"AccessToken": "hours", "RefreshToken": "days"}
     assert client["EnableTokenRevocation"] is True
-    # Renewing by InitiateAuth needs both.
+    # Renewal by InitiateAuth needs both.
     assert client["RefreshTokenRotation"] == {"Feature": "DISABLED"}
     assert "ALLOW_REFRESH_TOKEN_AUTH" in client["ExplicitAuthFlows"]
 

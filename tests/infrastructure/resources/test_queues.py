@@ -1,4 +1,4 @@
-"""The queues of delayed messages and what they feed."""
+"""Queues of delayed messages, their event sources, and dead letters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ every_queue = pytest.mark.parametrize(
     [
         ("timers", TIMEOUT, 5, 6 * TIMEOUT.timeout_seconds),
         ("statuses", SESSION_STATUS, 2, 6 * SESSION_STATUS.timeout_seconds),
-        # Retries soon, so that a failed replay is made up for before long.
+        # Short, so that a failed replay is retried soon.
         ("announcements-queue", ANNOUNCEMENTS, 20, 60),
     ],
 )
@@ -31,7 +31,7 @@ def source_of(assembly: Assembly, name: str) -> dict[str, Any]:
 
 
 @every_queue
-def test_messages_invoke_their_function_in_batches_that_fail_in_part(
+def test_messages_invoke_their_function_in_batches_with_partial_failures(
     assembly: Assembly, name: str, function: FunctionSpec, tries: int, again: int
 ) -> None:
     source = source_of(assembly, name)
@@ -43,7 +43,7 @@ def test_messages_invoke_their_function_in_batches_that_fail_in_part(
 
 
 @every_queue
-def test_a_failing_message_is_tried_again_and_ends_among_the_dead_letters(
+def test_a_failing_message_is_retried_and_becomes_a_dead_letter(
     assembly: Assembly, name: str, function: FunctionSpec, tries: int, again: int
 ) -> None:
     queue = assembly.of_type("AWS::SQS::Queue")[assembly.queue(name)]
@@ -52,9 +52,9 @@ def test_a_failing_message_is_tried_again_and_ends_among_the_dead_letters(
         "deadLetterTargetArn": f"<{assembly.queue(f'{name}-dead')}.Arn>",
         "maxReceiveCount": tries,
     }
-    # Lambda refuses a queue that shows a message again while the function may still work on it.
+    # Lambda requires a visibility timeout of at least the function's timeout.
     assert queue["VisibilityTimeout"] == again >= function.timeout_seconds
-    # Long enough for all tries.
+    # Long enough for all attempts.
     assert queue["MessageRetentionPeriod"] > tries * queue["VisibilityTimeout"]
 
 
@@ -63,10 +63,8 @@ def test_there_are_no_other_queues(assembly: Assembly) -> None:
     assert len(assembly.of_type("AWS::Lambda::EventSourceMapping")) == 3
 
 
-def test_what_lambda_gives_up_is_kept_where_an_alarm_looks(assembly: Assembly) -> None:
-    """By all that rules and other functions invoke without waiting, but for the interpreter's
-    events, which hold a ticket.
-    """
+def test_failed_events_of_lambda_are_kept_and_raise_an_alarm(assembly: Assembly) -> None:
+    """This holds for all asynchronous invocations but the interpreter's, which contain a ticket."""
     kept = f"<{assembly.queue('events-dead')}.Arn>"
     configured = {
         assembly.of_type("AWS::Lambda::Function")[item["FunctionName"].strip("<>")]["Handler"]: item
@@ -94,7 +92,7 @@ def test_what_lambda_gives_up_is_kept_where_an_alarm_looks(assembly: Assembly) -
     assert "lingocast-dev-events-dead" in str(alarm["Metrics"])
 
 
-def test_what_a_rule_cannot_deliver_is_kept_too(assembly: Assembly) -> None:
+def test_undeliverable_events_of_rules_are_kept(assembly: Assembly) -> None:
     queue = assembly.queue("events-dead")
     rules = assembly.of_type("AWS::Events::Rule")
     (policy,) = (
@@ -113,7 +111,7 @@ def test_what_a_rule_cannot_deliver_is_kept_too(assembly: Assembly) -> None:
     } == {f"<{rule}.Arn>" for rule in rules}
 
 
-def test_every_half_minute_the_statuses_are_due(assembly: Assembly) -> None:
+def test_statuses_are_due_every_half_minute(assembly: Assembly) -> None:
     queue_id = assembly.queue("statuses")
     queue = assembly.of_type("AWS::SQS::Queue")[queue_id]
     (rule,) = (
@@ -129,7 +127,7 @@ def test_every_half_minute_the_statuses_are_due(assembly: Assembly) -> None:
 
 
 @pytest.mark.parametrize("name", ["timers", "timers-dead", "statuses", "statuses-dead"])
-def test_messages_are_encrypted_at_rest_and_on_the_way(assembly: Assembly, name: str) -> None:
+def test_messages_are_encrypted_at_rest_and_in_transit(assembly: Assembly, name: str) -> None:
     queue_id = assembly.queue(name)
     assert assembly.of_type("AWS::SQS::Queue")[queue_id]["SqsManagedSseEnabled"] is True
 

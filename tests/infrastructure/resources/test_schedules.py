@@ -1,4 +1,4 @@
-"""What runs by the clock, and that it may."""
+"""Scheduled rules, their targets and permissions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def resources(tmp_path: Path) -> dict[str, Any]:
     return found
 
 
-def test_the_stack_has_the_timeout_function_sweep_every_minute(assembly: Assembly) -> None:
+def test_the_timeout_function_sweeps_every_minute(assembly: Assembly) -> None:
     (rule,) = (
         rule
         for rule in assembly.of_type("AWS::Events::Rule").values()
@@ -57,8 +57,8 @@ def only(resources: dict[str, Any], kind: str, **having: object) -> tuple[str, d
     return found
 
 
-def later(resources: dict[str, Any]) -> str:
-    """The queue that a rule also sends to."""
+def rule_queue(resources: dict[str, Any]) -> str:
+    """Logical ID of the queue that a rule sends to."""
     (found,) = (
         logical_id
         for logical_id, item in resources.items()
@@ -67,9 +67,9 @@ def later(resources: dict[str, Any]) -> str:
     return found
 
 
-def test_every_minute_function_and_queue_get_the_same_event(resources: dict[str, Any]) -> None:
+def test_function_and_queue_get_the_same_event(resources: dict[str, Any]) -> None:
     _, rule = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(1 minute)")
-    queue = later(resources)
+    queue = rule_queue(resources)
 
     assert rule["Name"] == "fixture-status-every-1-minute"
     assert rule["State"] == "ENABLED"
@@ -80,13 +80,13 @@ def test_every_minute_function_and_queue_get_the_same_event(resources: dict[str,
     assert not any("Input" in target for target in rule["Targets"])
 
 
-def test_a_constant_takes_the_place_of_the_event(resources: dict[str, Any]) -> None:
+def test_a_constant_replaces_the_event(resources: dict[str, Any]) -> None:
     _, rule = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(5 minutes)")
 
     assert [target["Input"] for target in rule["Targets"]] == ['{"task": "count"}']
 
 
-def test_each_rule_may_invoke_its_function_and_no_other_rule_may(
+def test_only_its_rule_may_invoke_a_function(
     resources: dict[str, Any],
 ) -> None:
     rules = {
@@ -102,11 +102,11 @@ def test_each_rule_may_invoke_its_function_and_no_other_rule_may(
     assert {item["SourceArn"]["Fn::GetAtt"][0] for item in permissions} == rules
 
 
-def test_the_rule_may_send_to_its_queue_and_nothing_else_is_open(
+def test_only_its_rule_may_send_to_a_queue(
     resources: dict[str, Any],
 ) -> None:
     rule, _ = only(resources, "AWS::Events::Rule", ScheduleExpression="rate(1 minute)")
-    queue = later(resources)
+    queue = rule_queue(resources)
     _, policy = only(resources, "AWS::SQS::QueuePolicy", Queues=[{"Ref": queue}])
 
     (allowed,) = (

@@ -1,4 +1,4 @@
-"""The secret that an outside bus signs with."""
+"""The signing secret of the external message bus."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from local.template.stack_reader import read_stack
 from tests.infrastructure.assembly import Assembly
 
 
-def test_it_is_generated_and_nobody_writes_it_down(assembly: Assembly) -> None:
+def test_it_is_generated_by_secrets_manager(assembly: Assembly) -> None:
     assert assembly.only("AWS::SecretsManager::Secret") == {
         "Name": "lingocast-dev-sync",
         "Description": "Signs messages of the outside bus: docs/operations.md, Secrets",
@@ -14,12 +14,12 @@ def test_it_is_generated_and_nobody_writes_it_down(assembly: Assembly) -> None:
     }
 
 
-def test_prod_keeps_it(assembly: Assembly, prod: Assembly) -> None:
+def test_prod_retains_it(assembly: Assembly, prod: Assembly) -> None:
     for of, policy in ((assembly, "Delete"), (prod, "RetainExceptOnCreate")):
         assert of.template["Resources"]["SyncSecret"]["DeletionPolicy"] == policy
 
 
-def test_on_a_laptop_it_is_known(assembly: Assembly) -> None:
+def test_local_stacks_use_a_known_value(assembly: Assembly) -> None:
     (secret,) = read_stack(assembly.template_file).secrets
 
     assert secret.value == "local-sync-secret"

@@ -1,4 +1,4 @@
-"""The tables: the names here are written out, since stored data depends on them."""
+"""The tables. Names are written out here because stored data depends on them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_there_are_no_other_tables(assembly: Assembly) -> None:
 
 
 @every_table
-def test_it_is_paid_by_use_restorable_and_cleans_up(assembly: Assembly, name: str) -> None:
+def test_each_table_is_on_demand_restorable_and_expires_rows(assembly: Assembly, name: str) -> None:
     _, table = assembly.table(name)
 
     assert table["BillingMode"] == "PAY_PER_REQUEST"

@@ -48,7 +48,7 @@ def test_invalid_settings_are_reported_before_anything_is_written(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("context", "told"),
+    ("context", "expected"),
     [
         ("SHARD_SIZE=10", r"settings: not JSON .*; expected \{"),
         ("[1]", "settings: expected an object"),
@@ -56,8 +56,8 @@ def test_invalid_settings_are_reported_before_anything_is_written(tmp_path: Path
         ({"MAX_LISTENERS": None}, "settings: MAX_LISTENERS: expected text or a whole number"),
     ],
 )
-def test_settings_of_another_type_are_refused(context: object, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_settings_of_another_type_are_refused(context: object, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
         settings_from(context)
 
 
@@ -98,7 +98,7 @@ def test_without_origins_any_browser_may_connect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("origins", "told"),
+    ("origins", "expected"),
     [
         ("*", r"allowedOrigins: expected an origin .*, not '\*'"),
         ("https://talks.example.org/path", "allowedOrigins: expected an origin"),
@@ -107,8 +107,8 @@ def test_without_origins_any_browser_may_connect() -> None:
         ({"a": 1}, "allowedOrigins: expected a list"),
     ],
 )
-def test_invalid_origins_are_refused(origins: object, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_invalid_origins_are_refused(origins: object, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
         config_from({"stage": "dev", "allowedOrigins": origins}.get)
 
 
@@ -127,7 +127,7 @@ def test_the_other_options_of_a_deployment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("context", "told"),
+    ("context", "expected"),
     [
         ({"gatewayLogRole": "none"}, "gatewayLogRole: expected one of create, existing, off"),
         ({"identitySource": "token"}, "identitySource: expected one of none, host, not 'token'"),
@@ -137,6 +137,6 @@ def test_the_other_options_of_a_deployment() -> None:
         ({"stage": 7}, "unknown stage '7'; there are: dev, prod"),
     ],
 )
-def test_unknown_values_are_refused(context: dict[str, object], told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_unknown_values_are_refused(context: dict[str, object], expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
         config_from(context.get)
