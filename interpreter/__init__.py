@@ -1,4 +1,4 @@
-"""Machine interpreter: listens to a session's floor and speaks it in other languages.
+"""Machine interpreter: speaks a session's floor in other languages.
 
     machine = Machine(engine, access.connect, Options(session_id="golden-eagle-427"))
     await machine.run()        # until the session ends, or another task calls `retire`

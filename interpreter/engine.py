@@ -65,7 +65,10 @@ class RecognitionResult:
 
 
 class Recogniser(Protocol):
-    """Recognises one floor. Any method may raise EngineError; the recogniser is then unusable."""
+    """Recognises one floor.
+
+    Any method may raise EngineError; the recogniser is then unusable.
+    """
 
     async def hear(self, chunk: FloorChunk) -> None:
         """Process the next chunk.

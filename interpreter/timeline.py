@@ -11,7 +11,10 @@ _TOLERANCE_MS = 20
 
 
 class Timeline:
-    """Maps positions (ms of audio since the start) to floor times (ms since the Unix epoch)."""
+    """Maps positions to floor times.
+
+    Positions are ms of audio since the start; floor times are ms since the Unix epoch.
+    """
 
     def __init__(self) -> None:
         self._positions: list[float] = []

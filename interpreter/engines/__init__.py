@@ -1,4 +1,4 @@
-"""Engines by name. Each is imported on demand, since its dependencies may not be installed."""
+"""Engines by name, imported on demand since dependencies may not be installed."""
 
 from __future__ import annotations
 

@@ -58,7 +58,10 @@ class Cue:
 
 
 class ScriptedEngine:
-    """Deterministic engine. `calls` counts calls by stage, `open_recognisers` those open now."""
+    """Deterministic engine.
+
+    `calls` counts its calls by stage, `open_recognisers` the recognisers open now.
+    """
 
     name = "scripted"
 

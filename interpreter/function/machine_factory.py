@@ -1,4 +1,4 @@
-"""Machines of the interpreter function: the session's engine, and connections by ticket."""
+"""Machines of the interpreter function, with the session's engine and ticket."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RunnableMachine(Protocol):
 
 
 class MachineRun:
-    """A machine and its metrics. `is_successor` is false in the first run of a session."""
+    """A machine and its metrics. `is_successor` is false in a session's first run."""
 
     def __init__(
         self, machine: RunnableMachine, metrics: RunMetrics, *, is_successor: bool
@@ -58,7 +58,7 @@ class MachineRun:
         self._is_successor = is_successor
 
     async def run(self) -> None:
-        """Interpret until the session ends, or `retire` is done. Raises as the machine does."""
+        """Interpret until the session ends or `retire` is done. Raises like `Machine.run`."""
         await run_until_first_ends(self._work(), self._take_over_when_late())
 
     async def retire(self, patience_seconds: float) -> None:

@@ -1,8 +1,9 @@
-"""One run of a session's interpreter on AWS, until the session ends or another run takes over.
+"""One run of a session's interpreter as a Lambda function.
 
-A run holds and renews the session's only run lease. Shortly before its function times out it starts
-its successor. Once the successor holds the run lease and stands by, the run hands its languages
-over, each at the end of a sentence. The sweep, once a minute, restarts runs that died.
+A run ends with the session, or when another run takes over. It holds and renews the session's only
+run lease. Shortly before its function times out it starts its successor. Once the successor holds
+the run lease and stands by, the run hands its languages over, each at the end of a sentence. The
+sweep, once a minute, restarts runs that died.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ class InterpreterRun:
         self._executor = executor or ThreadPoolExecutor(max_workers=1, thread_name_prefix="run")
 
     async def serve(self, request: RunRequest, remaining_seconds: float) -> RunOutcome:
-        """Interpret the session for less than `remaining_seconds`, and return why the run ended.
+        """Interpret for less than `remaining_seconds`; returns why the run ended.
 
         Raises permanent errors of the engine or the connection, after releasing the run lease.
         """

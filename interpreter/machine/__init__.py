@@ -1,1 +1,1 @@
-"""The interpreting client: listens to the floor and speaks in the languages with listeners."""
+"""Interpreting client: serves the languages that have listeners."""

@@ -31,7 +31,7 @@ class EngineRecovery:
         return seconds
 
     async def recover(self, language: str | None, seconds: float) -> None:
-        """Probe a suspended language, first after `seconds`, until it works; then resume it."""
+        """Probe a suspended language until it works, first after `seconds`; then resume."""
         await self._sleep(seconds)
         while not await self._works(language):
             await self._sleep(self.suspend(language))

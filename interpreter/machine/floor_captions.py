@@ -1,4 +1,4 @@
-"""Captions of the floor: those a machine sends, and those of its predecessor. Pure."""
+"""Floor captions that a machine sends, and those of its predecessor. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floor listener: orders the floor's audio and runs the recogniser while it is needed.
+"""Floor listener: orders the floor's audio and runs the recogniser on demand.
 
 A recogniser that fails is restarted. If restarts do not help, `on_broken` is called. If the floor's
 clock steps back, `on_clock_step_back` is called, because floor times stored elsewhere have become

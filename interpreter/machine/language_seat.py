@@ -1,4 +1,4 @@
-"""Seat of a machine in one language: its connection, its lease and its speech output."""
+"""Seat of a machine in one language: connection, lease and speech output."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class LanguageSeat:
             self._hooks.on_news(SeatLeft(self.language))
 
     async def take_over(self) -> None:
-        """Take the lease from another machine. The service refuses it if a person holds it."""
+        """Take the lease from another machine. Has no effect if a person holds it."""
         if self._connection is not None and not self.holds:
             with contextlib.suppress(ClientError):
                 await self._connection.take_over()

@@ -1,4 +1,4 @@
-"""Seats of a machine: one for each language with listeners that the engine can serve."""
+"""Seats of a machine: one for each language in demand that the engine supports."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class LanguageSeats:
         self.reconcile()
 
     def set_floor_language(self, language: str) -> None:
-        """Set the floor's language. Raises UnsupportedLanguageError if the engine lacks it."""
+        """Set the floor's language. Raises UnsupportedLanguageError."""
         self._targets = self._engine.targets(language) - {language}
         self.reconcile()
 
@@ -131,7 +131,7 @@ class LanguageSeats:
             del self._tasks[language]
 
     def _handle_seat_error(self, language: str, fault: ClientError) -> None:
-        """React to a refused or lost seat. Raises the fault if the machine cannot continue."""
+        """Handle a refused or lost seat. Raises the fault if the machine cannot continue."""
         if not isinstance(fault, RequestRefusedError) or fault.retryable:
             return
         if fault.code == ErrorCode.INVALID_LANGUAGE:

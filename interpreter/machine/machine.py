@@ -1,4 +1,4 @@
-"""Machine interpreter of one session: a floor listener, and a seat for each language served."""
+"""Machine interpreter of one session: a floor listener, and a seat per language."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shared.utils.clock import Clock, SystemClock
 
 
 class Machine:
-    """Interprets a session until it ends, or until `retire`. `report` holds the statistics."""
+    """Interprets a session until it ends or `retire`. `report` has the statistics."""
 
     def __init__(
         self,
@@ -251,7 +251,9 @@ class Machine:
                 seat.interpret(utterance)
 
     def _on_broken(self, language: str | None, fault: EngineError | None) -> None:
-        """Suspend the engine in a language or as a whole (None), so that listeners hear the floor.
+        """Suspend the engine in a language or as a whole (None).
+
+        Listeners then hear the floor.
 
         A `fault` is permanent: it excludes the language, or ends the machine.
         """

@@ -6,7 +6,7 @@ from shared.models.audio_format import AudioFormat
 
 
 class Pacer:
-    """Releases the first chunk of an utterance at once, and one chunk per chunk duration after it.
+    """Paces chunks in real time: the first at once, then one per chunk duration.
 
     A chunk up to one duration late keeps the pace. After a longer stall, pacing restarts from now
     instead of catching up in a burst.

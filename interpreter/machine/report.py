@@ -75,7 +75,7 @@ class EngineFailed:
 
 @dataclass(frozen=True, slots=True)
 class EngineSuspended:
-    """The engine is suspended in a language, or as a whole (None); probed after `seconds`."""
+    """The engine is suspended in a language or as a whole (None) for `seconds`."""
 
     seconds: float
     language: str | None = None

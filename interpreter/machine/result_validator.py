@@ -57,7 +57,7 @@ class PartialThrottle:
         self._sent_at_ms = 0.0
 
     def accepts(self, result: RecognitionResult, now_ms: float) -> bool:
-        """Whether to caption a result: not the same text again, nor too soon after the last."""
+        """Whether to caption a result: not if unchanged, nor too soon after the last."""
         if result.final:
             self._text = ""
             return True

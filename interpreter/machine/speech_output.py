@@ -1,4 +1,4 @@
-"""Speech output of one language: translates, speaks and sends utterances in real time."""
+"""Speech output of one language: translation, synthesis and real-time sending."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timeouts measured with an injected sleep, for engines and connections that may hang."""
+"""Timeouts with an injected sleep, for engines and connections that may hang."""
 
 from __future__ import annotations
 

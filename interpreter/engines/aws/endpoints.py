@@ -22,7 +22,7 @@ _SCHEMES = {"wss": "https", "ws": "http"}
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Custom endpoints: `transcribe` ws(s)://host:port, the others http(s)://host:port."""
+    """Custom endpoints: `transcribe` ws(s)://host:port, others http(s)://host:port."""
 
     transcribe: str | None = None
     translate: str | None = None

@@ -1,4 +1,4 @@
-"""The `aws` engine. Its IAM actions are listed in `interpreter.engines.aws.error_mapping`."""
+"""The `aws` engine. See `error_mapping` for the IAM actions it needs."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class AwsEngine:
             await recogniser.close()
 
     def _credentials(self) -> ReadOnlyCredentials:
-        """Resolve the current credentials. Runs in a thread, since they may have to be fetched."""
+        """Resolve the current credentials, in a thread since they may have to be fetched."""
         resolved = self._session.get_credentials()
         if resolved is None:
             raise no_credentials(TRANSCRIBE)

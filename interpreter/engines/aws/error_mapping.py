@@ -47,7 +47,7 @@ class RequestRefusedError(EngineError):
 
 
 class LimitExceededError(EngineError):
-    """The account's quota of streams or requests is reached; wait, or request a higher quota."""
+    """The account's quota is reached; wait, or request a higher quota."""
 
 
 class ConnectionLostError(EngineError):

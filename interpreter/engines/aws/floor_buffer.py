@@ -82,6 +82,6 @@ class FloorBuffer:
         self.settle(float("inf"))
 
     def rewind(self) -> None:
-        """Queue the unsettled audio of a lost stream again, in front of the waiting chunks."""
+        """Queue the unsettled audio of a lost stream again, before the waiting chunks."""
         self._waiting.extendleft(chunk for _, chunk in reversed(self._sent))
         self._sent.clear()

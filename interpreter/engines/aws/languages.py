@@ -59,7 +59,7 @@ def lookup(code: str, table: Mapping[str, str]) -> str | None:
 
 
 def _table(codes: list[str], special: Mapping[str, str]) -> dict[str, str]:
-    """Build a table keyed by our codes: with region, without region, and special cases."""
+    """Build a table keyed by our codes: with and without region, and special cases."""
     bare = {code.partition("-")[0]: code for code in codes}
     return {**bare, **{code.lower(): code for code in codes}, **special}
 

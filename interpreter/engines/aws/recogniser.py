@@ -240,7 +240,7 @@ class TranscribeRecogniser:
 
 
 def _floor_times(timeline: Timeline, part: TimedText) -> tuple[int, int]:
-    """Start of the first word and end of the last one. Raises ValueError without any audio."""
+    """Start of the first word and end of the last. Raises ValueError without audio."""
     start_ms = (part.first_middle - part.start) * 1000
     end_ms = (part.end - part.last_middle) * 1000
     return (

@@ -160,7 +160,7 @@ def _text(payload: bytes) -> str:
 
 
 def _refusal(response: Response) -> EngineError:
-    """Map a refused handshake. AWS names the error in a header, with a URL after a colon."""
+    """Map a refused handshake. A header names the error, with a URL after a colon."""
     code = response.headers.get("x-amzn-ErrorType", "").partition(":")[0]
     if response.status_code == HTTPStatus.FORBIDDEN and not code:
         return from_error_code("AccessDeniedException", response.status_code, TRANSCRIBE)

@@ -38,7 +38,7 @@ def split_text(text: str, size: Callable[[str], int], limit: int) -> list[str]:
 
 
 def _parts(text: str, size: Callable[[str], int], limit: int) -> list[str]:
-    """Split a text into sentences, and sentences that are too long into words or characters."""
+    """Split a text into sentences, and long sentences into words or characters."""
     parts: list[str] = []
     for sentence in _SENTENCE.findall(text):
         if size(sentence) <= limit:

@@ -1,4 +1,4 @@
-"""Timeouts and intervals of the Transcribe recogniser, in seconds unless stated otherwise."""
+"""Timeouts and intervals of the Transcribe recogniser, in seconds unless noted."""
 
 from __future__ import annotations
 

@@ -55,7 +55,10 @@ class Translator:
         return " ".join(translated).strip()
 
     def _translate_piece(self, text: str, source: str, target: str) -> str:
-        """Translate one piece, in a thread. Raises EngineError, ClientError and BotoCoreError."""
+        """Translate one piece, in a thread.
+
+        Raises EngineError, ClientError and BotoCoreError.
+        """
         response = self._client.translate_text(
             Text=text, SourceLanguageCode=source, TargetLanguageCode=target
         )

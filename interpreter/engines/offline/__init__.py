@@ -1,1 +1,1 @@
-"""Offline engine for laptops and tests: real, but without a network, and English only."""
+"""Offline engine for laptops and tests: works without a network, English only."""

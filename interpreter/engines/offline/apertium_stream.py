@@ -1,4 +1,4 @@
-"""Apertium's stream format: text with reserved characters, and blanks that are passed through.
+"""Apertium's stream format: escaping of reserved characters, and blanks.
 
 https://wiki.apertium.org/wiki/Apertium_stream_format
 """

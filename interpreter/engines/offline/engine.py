@@ -1,4 +1,4 @@
-"""Offline engine: pocketsphinx recognises English, apertium translates, espeak-ng speaks."""
+"""Offline engine on pocketsphinx (English), apertium and espeak-ng."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SOURCE = "en"
 
 
 class OfflineEngine:
-    """Interprets English into the languages that apertium and espeak-ng both have here.
+    """Interprets English into the languages that apertium and espeak-ng both have.
 
     The constructor raises EngineUnavailableError if a program is missing; the message says what to
     install. Any number of recognisers may be open. They share translators and voices.

@@ -14,7 +14,10 @@ MAX_RESPONSE_BYTES = 1 << 20
 
 
 class Pipeline:
-    """Handles one request at a time. Unusable after an error. The programs end with their input."""
+    """Handles one request at a time. Unusable after an error.
+
+    The programs end when their input is closed.
+    """
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ _READ_BYTES = 1 << 16
 
 
 async def kill(*processes: asyncio.subprocess.Process) -> None:
-    """Kill processes and wait for their end. No other task may be reading their output."""
+    """Kill processes and wait for their end. No other task may read their output."""
     _send_sigkill(processes)
     for process in processes:
         # Unread output would keep the pipe open, and `wait` blocked.

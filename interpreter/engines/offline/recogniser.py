@@ -1,4 +1,4 @@
-"""Offline recogniser: runs the decoder process and converts its reports to floor times."""
+"""Offline recogniser: runs the decoder process and converts its reports."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Limits:
 async def open_recogniser(
     sample_rate: int, *, command: Sequence[str] = DECODER, limits: Limits | None = None
 ) -> AsyncIterator[OfflineRecogniser]:
-    """Open a recogniser with a new decoder process, which ends with the block or this process.
+    """Open a recogniser with a decoder process that ends with the block.
+
+    The decoder also ends if this process dies.
 
     Raises EngineUnavailableError if the process cannot be started, EngineError if it does not
     become ready.
@@ -121,7 +123,7 @@ class OfflineRecogniser:
         self._reader = asyncio.create_task(self._read())
 
     async def hear(self, chunk: FloorChunk) -> None:
-        """Send a chunk to the decoder; waits while the decoder is behind. Raises EngineError."""
+        """Send a chunk; waits while the decoder is behind. Raises EngineError."""
         if self._finishing:
             raise EngineError("the recogniser has finished", retryable=False)
         pcm = chunk.pcm[: len(chunk.pcm) // 2 * 2]

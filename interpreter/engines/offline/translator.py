@@ -20,7 +20,7 @@ _MAX_WAITING = 16
 
 
 class Translator:
-    """Translates into the languages in `modes`, which maps language codes to `.mode` files."""
+    """Translates into the languages of `modes`: `.mode` files by language code."""
 
     def __init__(
         self, modes: Mapping[str, Path], *, request_seconds: float = REQUEST_SECONDS

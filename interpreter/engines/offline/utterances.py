@@ -37,7 +37,7 @@ _PRONOUN = re.compile(r"\bi\b")
 
 
 class Word(Protocol):
-    """A word with its first and last frame (10 ms each) since the start of the utterance."""
+    """A word with its first and last frame (10 ms each) in the utterance."""
 
     word: str
     start_frame: int
@@ -71,7 +71,7 @@ def new_decoder() -> SpeechDecoder:
 
 
 class Utterances:
-    """Finds utterances in a stream of 16 kHz samples, and decodes them as they are spoken.
+    """Finds and decodes utterances in a stream of 16 kHz samples.
 
     Positions are ms since the start of the audio. Buffers a third of a second.
     """

@@ -1,4 +1,4 @@
-"""Speech by espeak-ng, one process per sentence. The same text gives the same samples.
+"""Speech by espeak-ng, one process per sentence. Output is deterministic.
 
 https://github.com/espeak-ng/espeak-ng/blob/master/src/espeak-ng.1.ronn
 """

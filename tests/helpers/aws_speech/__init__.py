@@ -1,4 +1,4 @@
-"""Fake server of Amazon Transcribe streams, Amazon Translate and Amazon Polly on 127.0.0.1."""
+"""Fake server of Amazon Transcribe, Translate and Polly on 127.0.0.1."""
 
 from tests.helpers.aws_speech.faults import (
     ConnectionDropped,

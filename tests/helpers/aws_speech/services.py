@@ -45,7 +45,7 @@ def status_of(service: str, code: str) -> int:
 
 
 def parsed(service: str, body: bytes) -> dict[str, Any]:
-    """Parse a request body. Raises RefusedRequestError for members the model does not have."""
+    """Parse a request body. Raises RefusedRequestError if it violates the model."""
     try:
         members = json.loads(body)
     except ValueError:
@@ -80,7 +80,7 @@ def translated(members: Mapping[str, Any], table: Mapping[tuple[str, str], str])
 
 
 def spoken(members: Mapping[str, Any]) -> tuple[bytes, int]:
-    """SynthesizeSpeech: a tone as long as the text, and the number of billed characters."""
+    """SynthesizeSpeech: a tone as long as the text, and the billed characters."""
     text, speed = members["Text"], 1.0
     if members["OutputFormat"] != "pcm" or members.get("SampleRate") not in {"8000", "16000"}:
         raise RefusedRequestError("InvalidSampleRateException", "pcm must be 8000 or 16000 Hz")

@@ -20,7 +20,10 @@ def header_error(
     service: str,
     request: tuple[str, str, Mapping[str, str], bytes],
 ) -> str | None:
-    """Error code of a request (method, target, lower-case headers, body); None if it is valid."""
+    """Error code of a request; None if it is valid.
+
+    A request is method, target, headers with lower-case names, and body.
+    """
     method, target, headers, body = request
     authorization = headers.get("authorization", "")
     if not authorization.startswith("AWS4-HMAC-SHA256 "):

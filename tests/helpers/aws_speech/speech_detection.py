@@ -1,4 +1,4 @@
-"""Fake recognition: detects utterances, and returns scripted words in Transcribe's format.
+"""Fake recognition: scripted words for detected utterances, as Transcribe events.
 
 Loud audio starts an utterance and silence ends it. The pitch of a tone selects the sentence, so
 that repeated audio gives the same text. Any other sound gives the script's next sentence. Each word
@@ -103,7 +103,7 @@ class Sound:
 
 
 class SpeechDetector:
-    """Detects the utterances of one stream. Result times are seconds since its first sample."""
+    """Detects utterances of one stream. Result times are seconds in the stream."""
 
     def __init__(self, sample_rate: int, script: Script) -> None:
         self._sample_rate = sample_rate

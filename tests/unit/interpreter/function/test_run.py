@@ -1,4 +1,4 @@
-"""Successive runs of a session's interpreter, with the real table, in virtual time."""
+"""Successive runs of an interpreter, with the real table, in virtual time."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def session() -> Iterator[None]:
 
 
 class Machine:
-    """Interprets until the session ends, or until it has retired at the end of a sentence."""
+    """Interprets until the session ends, or until it has retired after a sentence."""
 
     def __init__(self, log: list[str], sentence_seconds: float) -> None:
         self._log = log

@@ -1,4 +1,4 @@
-"""In-memory session for machines: seats, leases by the protocol's rules, listeners and a floor."""
+"""In-memory session with seats, leases by the protocol's rules, and a floor."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class SentChunk:
 
 
 class FakeSession:
-    """Fake session. Set `distribution` to the listeners; see `sent` and `captions` for output."""
+    """Fake session. `distribution` sets its listeners; output is in `sent`."""
 
     def __init__(self, time: VirtualTime, audio_format: AudioFormat | None = None) -> None:
         self.time = time

@@ -1,4 +1,4 @@
-"""Behaviour of a machine whose engine fails, hangs, returns nothing, or is too slow."""
+"""Machines whose engine fails, hangs, returns nothing, or is too slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""However streams break, every sentence is recognised once, in order and with its times."""
+"""Every sentence is recognised once, in order and in time, however streams break."""
 
 from __future__ import annotations
 

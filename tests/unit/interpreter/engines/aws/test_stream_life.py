@@ -1,4 +1,4 @@
-"""Keep-alive of streams during silence, and their replacement before the maximum age."""
+"""Keep-alive of streams in silence, and replacement before the maximum age."""
 
 from __future__ import annotations
 
