@@ -74,7 +74,7 @@ def show_joined(display: Display, reply: SessionJoined) -> None:
     if reply.role == "interpreter" and reply.lease is not None and not reply.lease.holds:
         display.print(f"You are a stand-by for {reply.target_language} in {reply.session_id}.")
     elif reply.role == "interpreter":
-        display.print(f"You are the voice of {reply.target_language} in {reply.session_id}.")
+        display.print(f"You interpret into {reply.target_language} in {reply.session_id}.")
     elif reply.target_language == reply.source_language:
         display.print(f"You are in {reply.session_id} and hear the speaker.")
     else:
@@ -141,7 +141,7 @@ def _show_message(display: Display, event: Notification) -> None:
 def _show_lease(display: Display, message: InterpreterLease) -> None:
     language, reason = message.lease.language, message.reason
     if message.lease.holds:
-        display.print(f"You are the voice of {language} now{_ACQUIRED.get(reason, '')}.")
+        display.print(f"You interpret into {language} now{_ACQUIRED.get(reason, '')}.")
     else:
         why = _LOST.get(reason, "You have lost {}: the service did not hear from you in time.")
         display.print(f"{why.format(language)} You are now a stand-by.")

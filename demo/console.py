@@ -123,8 +123,10 @@ class DemoConsole:
         self.detail(line)
 
     def machine_ready(self) -> None:
-        """The machine became the voice of Spanish."""
-        self.detail("A listener in Spanish joins, and the machine becomes the voice of Spanish.")
+        """The machine started to interpret into Spanish."""
+        self.detail(
+            "A listener in Spanish joins, and the machine starts to interpret into Spanish."
+        )
         self.detail("Alice speaks. Captions in English and Spanish:")
 
     def captioned(self, caption: Caption) -> None:

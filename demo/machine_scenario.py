@@ -48,7 +48,7 @@ class ScenarioObserver(Protocol):
     """Receives the events of the scenario as they happen."""
 
     def machine_ready(self) -> None:
-        """The machine became the voice of Spanish."""
+        """The machine started to interpret into Spanish."""
 
     def captioned(self, caption: Caption) -> None:
         """A final caption arrived."""

@@ -44,15 +44,17 @@ def describe_news(news: News) -> str | None:
 def _describe_seat_news(news: SeatNews) -> str | None:
     match news:
         case LeaseChanged(language=language, holds=True):
-            return f"The machine is the voice of {language}."
+            return f"The machine interprets into {language} now."
         case LeaseChanged(language=language, reason="left"):
             return f"The machine has left {language}."
         case LeaseChanged(language=language):
-            return f"The machine is no longer the voice of {language}; it stands by."
+            return f"The machine is a stand-by for {language} now."
         case ConnectionLost(language=language, reason=reason, seconds=seconds):
-            return f"Lost for {language}: {reason}. Trying for {seconds:.0f} s to come back …"
+            return (
+                f"Disconnected for {language}: {reason}. Reconnecting for up to {seconds:.0f} s …"
+            )
         case ConnectionRestored(language=language):
-            return f"Back for {language}."
+            return f"Reconnected for {language}."
         case _:
             return None
 
@@ -62,7 +64,8 @@ def describe_report(report: Report) -> str:
 
     Example: `interpreted: 12 sentences; es 11 spoken, 1 not (behind 1); ca 12 spoken; end of …`.
     """
-    parts = [f"interpreted: {report.sentences} sentences"]
+    noun = "sentence" if report.sentences == 1 else "sentences"
+    parts = [f"interpreted: {report.sentences} {noun}"]
     for language, counts in sorted(report.languages.items()):
         part = f"{language} {counts.spoken} spoken"
         if unspoken := counts.unspoken.total():

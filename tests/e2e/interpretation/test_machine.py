@@ -132,18 +132,18 @@ async def test_a_stalled_machine_cannot_talk_over_its_successor(
             Desk(clients.endpoints, tmp_path / name) for name in ("first", "second")
         )
         async with first_desk.open("interpret", session_id, *command) as first:
-            await first.until("The machine is the voice of es.")
+            await first.until("The machine interprets into es now.")
             async with second_desk.open("interpret", session_id, *command) as second:
                 # With a stand-by, one machine is heard.
                 await eventually(lambda: has_standby(operator, session_id))
                 assert {audio.epoch for audio in await spanish.wait_for_audio("es", times=5)} == {1}
                 first.process.send_signal(signal.SIGSTOP)
-                await second.until("The machine is the voice of es.")
+                await second.until("The machine interprets into es now.")
                 await spanish.wait_for_audio("es")
                 first.process.send_signal(signal.SIGCONT)
                 heard = await spanish.wait_for_audio("es", times=20)
                 assert {audio.epoch for audio in heard} == {2}
-                await first.until("The machine is no longer the voice of es; it stands by.")
+                await first.until("The machine is a stand-by for es now.")
                 # A machine that stops cleanly hands over.
                 told = asyncio.create_task(spanish.wait_for_source("machine"))
                 assert await second.ctrl_c() == 0
@@ -222,7 +222,7 @@ async def test_a_person_at_a_terminal_takes_over_and_hands_back(
         assert "--standby" in refused.lines[-1]
         ended = await desk.run(command, session_id, *arguments, "--take-over")
         assert ended.status == 0, ended.lines
-        assert "You are the voice of es now." in ended.lines
+        assert "You interpret into es now." in ended.lines
         assert any("spoken: 3.0 s of 3.0 s" in line for line in ended.lines)
         assert not any("refused" in line for line in ended.lines)
         await until(lambda: robot.holds == {"es"})

@@ -173,7 +173,7 @@ def test_interpreting_reports_what_was_sent_and_heard(speech: str) -> None:
     with server(FakeService()) as url:
         result = run("interpret", SESSION, speech, "--url", url, "--start", "now")
     assert result.exit_code == 0, result.output
-    assert result.stdout.startswith("You are the voice of es in golden-eagle-427.\n")
+    assert result.stdout.startswith("You interpret into es in golden-eagle-427.\n")
     assert "1 chunk sent" in result.stdout
 
 

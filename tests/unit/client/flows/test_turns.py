@@ -185,13 +185,13 @@ async def test_after_the_source_ends_the_interpreter_hands_over_and_leaves() -> 
     [
         (
             told("promoted", holds=True),
-            "You are the voice of es now, because the previous interpreter is gone.",
+            "You interpret into es now, because the previous interpreter is gone.",
         ),
         (
             told("handedOver", holds=True),
-            "You are the voice of es now: the previous interpreter handed over to you.",
+            "You interpret into es now: the previous interpreter handed over to you.",
         ),
-        (told("takenOver", holds=True), "You are the voice of es now."),
+        (told("takenOver", holds=True), "You interpret into es now."),
         (
             told("takenOver", holds=False),
             "Another interpreter has taken over es. You are now a stand-by.",
@@ -231,5 +231,5 @@ def test_a_person_at_a_terminal_waits(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[:2] == [
         "You are a stand-by for es in golden-eagle-427.",
-        "You are the voice of es now, because the previous interpreter is gone.",
+        "You interpret into es now, because the previous interpreter is gone.",
     ]

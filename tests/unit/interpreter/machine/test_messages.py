@@ -30,10 +30,10 @@ RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=2
 @pytest.mark.parametrize(
     ("news", "line"),
     [
-        (LeaseChanged("es", True, "promoted"), "The machine is the voice of es."),
+        (LeaseChanged("es", True, "promoted"), "The machine interprets into es now."),
         (
             LeaseChanged("es", False, "takenOver"),
-            "The machine is no longer the voice of es; it stands by.",
+            "The machine is a stand-by for es now.",
         ),
         (LeaseChanged("es", False, "left"), "The machine has left es."),
         (
@@ -54,9 +54,9 @@ RENDERS = Renders(timestamp=0, end_timestamp=1, recognise_ms=500, translate_ms=2
         ),
         (
             ConnectionLost("es", "the connection broke off", 3.0),
-            "Lost for es: the connection broke off. Trying for 3 s to come back …",
+            "Disconnected for es: the connection broke off. Reconnecting for up to 3 s …",
         ),
-        (ConnectionRestored("es"), "Back for es."),
+        (ConnectionRestored("es"), "Reconnected for es."),
         (SeatLeft("es"), None),
         (SentenceSpoken("es", RENDERS), None),
         (SentenceSkipped("es", "turn"), None),
