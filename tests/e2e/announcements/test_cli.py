@@ -53,9 +53,9 @@ async def test_announcements_at_terminals(
             await french.until("Announcement by the speaker: Ask at the end")
 
             lunch = ("announce", "Lunch at noon", "--type", "warning", "--translate", ES)
-            told = await operator.run(*lunch)
-            assert told.status == 0, told.lines
-            assert told.lines[0] == "Announcement (warning): Lunch at noon"
+            sent = await operator.run(*lunch)
+            assert sent.status == 0, sent.lines
+            assert sent.lines[0] == "Announcement (warning): Lunch at noon"
             async with clients.connection() as newcomer:
                 await spanish.until("Announcement (warning): Comida a las doce")
                 await french.until("Announcement (warning): Lunch at noon")

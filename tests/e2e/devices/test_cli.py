@@ -32,8 +32,8 @@ async def test_two_devices_follow_each_other(endpoints: Endpoints, tmp_path: Pat
                 await terminal.until("ALIEN: added to the watchlist on ")
                 await terminal.until("ALIEN: watched 2:00 of 1:00:00 on ")
 
-            told = await desk.run("devices", "command", "phone", "seek", "position=12.5", *ALICE)
-            assert (told.status, told.lines) == (0, ["Sent to phone: seek position=12.5"])
+            outcome = await desk.run("devices", "command", "phone", "seek", "position=12.5", *ALICE)
+            assert (outcome.status, outcome.lines) == (0, ["Sent to phone: seek position=12.5"])
             await phone.until("Command from ")
             assert await phone.ctrl_c() == 0
         await laptop.until("Devices: laptop (this one), phone (offline)")

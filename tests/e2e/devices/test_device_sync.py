@@ -61,9 +61,11 @@ async def test_messages_reach_the_other_devices_unchanged(clients: StackClients)
 
         added = await one.sync("watchlistUpdate", contentId=STRANGE, operation="add")
         moved = await two.watch("film", 12.5)
-        told = await one.command(three, "handoff", arguments={STRANGE: [STRANGE, 10**25, 0.1]})
+        handed_off = await one.command(
+            three, "handoff", arguments={STRANGE: [STRANGE, 10**25, 0.1]}
+        )
 
-        assert [reply["delivered"] for reply in (added, moved, told)] == [2, 2, 1]
+        assert [reply["delivered"] for reply in (added, moved, handed_off)] == [2, 2, 1]
         for hearer in (two, three):
             heard = await hearer.next_sync_message()
             assert (heard["contentId"], heard["originDeviceId"]) == (STRANGE, one.device_id)

@@ -39,11 +39,11 @@ async def test_a_message_reaches_all_devices_of_its_user_and_the_state(
     ):
         listed = await send(endpoints, watchlist(user, FILM, now_ms()))
         watched = await send(endpoints, progress(user, FILM, now_ms()))
-        told = await send(endpoints, command(user, str(uuid.uuid4()), target, now_ms()))
+        commanded = await send(endpoints, command(user, str(uuid.uuid4()), target, now_ms()))
 
         success = {"status": "success", "applied": True}
         assert listed == watched == (200, {**success, "relayed_to_devices": 2})
-        assert told == (200, {**success, "relayed_to_devices": 1})
+        assert commanded == (200, {**success, "relayed_to_devices": 1})
         for hearer, count in ((one, 2), (two, 3)):
             heard = [await hearer.next_sync_message() for _ in range(count)]
             assert {item["hlc"]["node"] for item in heard} == {"bus"}

@@ -41,7 +41,7 @@ async def test_speech_is_heard_and_read_in_spanish(
     token = clients.token("ines", "interpreters")
     log = EventLog()
 
-    def told(news: News) -> None:
+    def on_news(news: News) -> None:
         if news == RecognitionSwitched(on=True):
             log.add("listens")
 
@@ -60,7 +60,7 @@ async def test_speech_is_heard_and_read_in_spanish(
                     engine,
                     Connector(url, token, None, None).connect,
                     Options(session_id=session.session_id),
-                    hooks=Hooks(told),
+                    hooks=Hooks(on_news),
                 )
                 start(run(machine))
                 await log.wait_for("listens")

@@ -107,11 +107,11 @@ async def test_listeners_hear_the_floor_until_a_killed_machine_is_back(
         command = ("interpret", session_id, "--engine", "scripted", "--languages", "es")
         async with desk.open(*command) as terminal:
             await spanish.wait_for_audio("es", times=1)  # in the middle of a sentence
-            told = asyncio.create_task(spanish.wait_for_source("floor"))
+            change = asyncio.create_task(spanish.wait_for_source("floor"))
             killed_at = time.time()
             terminal.process.send_signal(signal.SIGKILL)
             heard = (await spanish.wait_for_audio("en", times=1))[0]
-            await told
+            await change
         assert heard.timestamp / 1_000 <= killed_at + 3
         async with desk.open(*command):
             again = await spanish.wait_for_audio("es")
@@ -145,9 +145,9 @@ async def test_a_stalled_machine_cannot_talk_over_its_successor(
                 assert {audio.epoch for audio in heard} == {2}
                 await first.until("The machine is a stand-by for es now.")
                 # A machine that stops cleanly hands over.
-                told = asyncio.create_task(spanish.wait_for_source("machine"))
+                change = asyncio.create_task(spanish.wait_for_source("machine"))
                 assert await second.ctrl_c() == 0
-                await told
+                await change
             assert {audio.epoch for audio in await spanish.wait_for_audio("es")} == {3}
             assert all(is_hum(audio) for audio in spanish.audio if audio.language == "es")
 
@@ -227,8 +227,8 @@ async def test_a_person_at_a_terminal_takes_over_and_hands_back(
         assert not any("refused" in line for line in ended.lines)
         await until(lambda: robot.holds == {"es"})
         assert all(is_hum(audio) for audio in await spanish.wait_for_audio("es"))
-    told = [item for item in spanish.log.events if item in {"floor", "human", "machine"}]
-    assert told[-2:] == ["human", "machine"]
+    sources = [item for item in spanish.log.events if item in {"floor", "human", "machine"}]
+    assert sources[-2:] == ["human", "machine"]
     by_person = [audio for audio in spanish.audio if audio.epoch == 2 and audio.language == "es"]
     assert by_person
 

@@ -56,14 +56,14 @@ async def row_of(operator: Operator, session_id: str) -> Row:
 
 
 @asynccontextmanager
-async def unchanged(operator: Operator, session_id: str, *told: Wire) -> AsyncIterator[None]:
-    """Check that the block changes nothing in the session's row and sends `told` nothing."""
+async def unchanged(operator: Operator, session_id: str, *silent: Wire) -> AsyncIterator[None]:
+    """Check that the block changes nothing in the session's row and pushes nothing to `silent`."""
     before = await row_of(operator, session_id)
-    for connection in told:
+    for connection in silent:
         await connection.drained()
     yield
     assert await row_of(operator, session_id) == before
-    for connection in told:
+    for connection in silent:
         news = [message["type"] for message in await connection.drained()]
         assert set(news) <= {"sessionStatus"}
 

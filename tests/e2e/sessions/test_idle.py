@@ -29,9 +29,9 @@ async def test_an_idle_client_is_notified_and_closed_and_a_live_one_stays(
 
         await operator.tick()
 
-        told = await silent.expect("connectionTimeout")
-        assert told["reason"] == "idle"
-        assert 130 <= told["idleSeconds"] < 180
+        notice = await silent.expect("connectionTimeout")
+        assert notice["reason"] == "idle"
+        assert 130 <= notice["idleSeconds"] < 180
         assert await silent.closed() == 1000
 
         async def counted_out() -> bool:

@@ -139,7 +139,7 @@ async def test_members_receive_the_new_state_and_the_speaker_the_reply(
     clients: StackClients,
 ) -> None:
     async with hall(clients) as people:
-        told = []
+        changed_at = []
         for action, fields in (
             ("pauseBroadcast", {}),
             ("muteBroadcast", {}),
@@ -151,9 +151,9 @@ async def test_members_receive_the_new_state_and_the_speaker_the_reply(
             reply.pop("requestId")
             for member in (people.interpreter, *people.listeners):
                 assert await member.expect("broadcastStateChanged") == reply
-            told.append(reply["broadcastState"]["lastStateChange"])
+            changed_at.append(reply["broadcastState"]["lastStateChange"])
 
-        assert sorted(set(told)) == told
+        assert sorted(set(changed_at)) == changed_at
         assert but_statuses(await people.speaker.drained()) == []
         last = reply["broadcastState"]
         assert (last["isActive"], last["isPaused"], last["isMuted"]) == (True, False, False)

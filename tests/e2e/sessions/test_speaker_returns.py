@@ -27,8 +27,9 @@ from tests.helpers.tcp_proxy import tcp_proxy
 
 @dataclass
 class Voice:
-    """A speaker that comes back by itself; `notices` are the kinds of what it was told;
-    statuses of its audience come as Notification.
+    """A speaker that reconnects by itself.
+
+    `notices` logs the types of its notices. Audience statuses are logged as Notification.
     """
 
     clients: StackClients

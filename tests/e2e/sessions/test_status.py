@@ -43,8 +43,8 @@ async def test_a_speaker_asks_for_the_status(clients: StackClients) -> None:
 async def test_joins_and_drops_are_reported(clients: StackClients) -> None:
     async with clients.session() as (speaker, session_id):
         async with clients.listener(session_id, "es"):
-            told = await speaker.expect(status("newLanguage", 1))
-            assert told["languageDistribution"] == {"es": 1}
+            update = await speaker.expect(status("newLanguage", 1))
+            assert update["languageDistribution"] == {"es": 1}
         await speaker.expect(status("listenerCountChange", 0))
 
 

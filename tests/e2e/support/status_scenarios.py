@@ -58,8 +58,8 @@ async def mark_first_listener_reported(stack: RunningStack, session_id: str) -> 
 
     The timer that the listener's join has set then finds nothing to do.
     """
-    told = "SET statusCount = :one, statusLanguages = :one REMOVE statusPending"
-    await stack.operator.change_session(session_id, told, ":one", 1)
+    update = "SET statusCount = :one, statusLanguages = :one REMOVE statusPending"
+    await stack.operator.change_session(session_id, update, ":one", 1)
 
 
 async def status_is_requested(stack: RunningStack) -> None:
@@ -79,9 +79,9 @@ async def small_change_is_reported_after_a_large_one(stack: RunningStack) -> Non
     async with AsyncExitStack() as opened, stack.clients.session() as (speaker, session_id):
         for language in ("es", "fr", "de", "ja"):
             await opened.enter_async_context(stack.clients.listener(session_id, language))
-            told = await speaker.expect(new_language)
+            update = await speaker.expect(new_language)
             # Without a join, only the timer that follows a status can find it.
-            count = told["listenerCount"] + 1
+            count = update["listenerCount"] + 1
             await stack.operator.change_session(
                 session_id, "SET listenerCount = :count", ":count", count
             )
