@@ -101,6 +101,8 @@ def test_the_virtual_environment_is_made_in_a_path_with_spaces(clone: Path) -> N
     done = subprocess.run(
         ["make", "--dry-run", "setup-dev", "PYTHON=/with space/python"],
         cwd=clone,
+        # Without MAKEFLAGS of the make that runs the tests.
+        env={"PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         check=False,
