@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import stat
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,10 +16,11 @@ from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedL
 from interpreter.engines.offline.apertium_modes import installed_pairs, pipeline_commands
 from interpreter.engines.offline.apertium_stream import escape, unescape
 from interpreter.engines.offline.translator import MAX_CHARACTERS, Translator
+from tests.helpers.programs import write_program
 
 PATIENT = 60.0
 # Returns each request in capitals. Some words make it fail.
-SHOUT = f"""#!{sys.executable}
+SHOUT = """
 import os, sys, time
 rest = b""
 while data := os.read(0, 65536):
@@ -43,8 +42,7 @@ def program(tmp_path: Path) -> Path:
     """The program, in a folder whose name needs quotes."""
     program = tmp_path / "a folder" / "shout"
     program.parent.mkdir()
-    program.write_text(SHOUT)
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    write_program(program, SHOUT)
     return program
 
 
@@ -61,7 +59,8 @@ def held_open(tmp_path: Path, program: Path) -> Path:
     """Named pipe that each program holds open while it runs."""
     line = tmp_path / "open while it lives"
     os.mkfifo(line)
-    program.write_text(SHOUT.replace("rest =", f"keep = open({str(line)!r}, 'w'); rest =", 1))
+    held = f"keep = open({str(line)!r}, 'w'); rest ="
+    write_program(program, SHOUT.replace("rest =", held, 1))
     return line
 
 

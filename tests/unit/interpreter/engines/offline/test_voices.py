@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import stat
-import sys
 from pathlib import Path
 
 import pytest
 
 from interpreter.engine import EngineError, EngineUnavailableError, UnsupportedLanguageError
 from interpreter.engines.offline.voices import MAX_CHARACTERS, Voices, list_voices
+from tests.helpers.programs import write_program
 
 SPANISH = frozenset({"es"})
 # Writes a second of audio at 8 kHz whose samples are the requested words per minute.
@@ -25,8 +24,7 @@ sys.stdout.buffer.write(b"data" + struct.pack("<I", len(data)) + data)
 
 def program(folder: Path, script: str) -> str:
     path = folder / "voice"
-    path.write_text(f"#!{sys.executable}\n{script}")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    write_program(path, script)
     return str(path)
 
 
