@@ -30,7 +30,9 @@ from local.base.aws_settings import clear_aws_settings
 from local.endpoints import Endpoints
 from local.iam.credentials import LocalCredentials
 from local.launch import UNTHROTTLED, launch
+from shared.admission.budgets import budget_of
 from shared.models import schema
+from shared.protocol.messages import GetSessionStatus
 from shared.utils.standard_streams import standard_streams
 
 REGION = "eu-central-1"
@@ -38,7 +40,10 @@ SESSIONS = "lingocast-dev-sessions"
 CONNECTIONS = "lingocast-dev-connections"
 LANGUAGES = ("ar", "de", "es", "fr", "ja")
 FEW, MANY = 10, 5_000
-ROUNDS = 40
+ROUNDS = 20
+WARM_UP = 20
+# A connection may send only so many queries a second.
+INTERVAL_SECONDS = 1.05 / budget_of(GetSessionStatus, listen_only=False).per_second
 CONNECTING_AT_ONCE = 32
 # Timeout for the last status (s).
 PATIENCE_SECONDS = 60.0
@@ -132,15 +137,25 @@ async def create_session(speaker: ClientConnection) -> str:
 
 
 async def query_repeatedly(speaker: ClientConnection, queries: int) -> list[float]:
-    """Send queries one after the other; return their durations (ms)."""
+    """Send queries one after the other, within their budget; return their durations (ms)."""
     durations = []
     for _ in range(queries):
+        await asyncio.sleep(INTERVAL_SECONDS)
         started_at = time.perf_counter()
         await speaker.send('{"action": "getSessionStatus"}')
-        while json.loads(await speaker.recv()).get("updateReason") != "requested":
-            pass  # skip periodic statuses before the reply
+        await requested_status(speaker)
         durations.append((time.perf_counter() - started_at) * 1_000)
     return durations
+
+
+async def requested_status(speaker: ClientConnection) -> None:
+    """Skip periodic statuses until the reply to a query. Raises RuntimeError for an error."""
+    while True:
+        message = json.loads(await speaker.recv())
+        if message["type"] == "error":
+            raise RuntimeError(f"getSessionStatus failed: {message}")
+        if message.get("updateReason") == "requested":
+            return
 
 
 async def measure_queries(endpoints: Endpoints, queries: int) -> dict[str, object]:
@@ -151,7 +166,7 @@ async def measure_queries(endpoints: Endpoints, queries: int) -> dict[str, objec
     units: dict[int, float] = {}
     async with connect(url, compression=None) as speaker:
         session_id = await create_session(speaker)
-        await query_repeatedly(speaker, 50)
+        await query_repeatedly(speaker, WARM_UP)
         before = database.requests()
         for number in range(ROUNDS):
             order = (FEW, MANY) if number % 2 else (MANY, FEW)
@@ -264,7 +279,7 @@ def main() -> None:
     """Start a stack, measure and print the result."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "--queries", type=int, default=400, help="queries per audience size (at most 10000)"
+        "--queries", type=int, default=80, help="queries per audience size (at most 10000)"
     )
     parser.add_argument("--listeners", type=int, default=500, help="listeners who join at once")
     options = parser.parse_args()
