@@ -1,4 +1,4 @@
-"""DeliveryMode of new code: all at once, or as a canary that an alarm rolls back.
+"""Delivery of new code: all at once, or as a canary that an alarm rolls back.
 
 With a canary, every change of a function publishes a version, and callers use the alias `live`.
 CloudFormation has CodeDeploy shift the alias: 10 % of invocations for ten minutes, then all. An
@@ -107,7 +107,7 @@ class Canary:
         watched = {config.resource_name(name) for name in ROLLBACK_ALARMS}
         self._alarms = [alarm.alarm_name for alarm in alarms if _name_of(alarm) in watched]
         self._application = codedeploy.CfnApplication(
-            scope, "DeliveryMode", application_name=config.stack_name, compute_platform="Lambda"
+            scope, "Delivery", application_name=config.stack_name, compute_platform="Lambda"
         )
         self._role = iam.Role(
             scope,
@@ -123,7 +123,7 @@ class Canary:
         canary = self._config.delivery is DeliveryMode.CANARY
         group = codedeploy.CfnDeploymentGroup(
             self._scope,
-            construct_id(spec.name, "DeliveryMode"),
+            construct_id(spec.name, "Delivery"),
             application_name=self._application.ref,
             deployment_group_name=self._config.resource_name(spec.name),
             deployment_config_name=_CANARY if canary else _ALL_AT_ONCE,

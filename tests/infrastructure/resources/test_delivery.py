@@ -15,6 +15,7 @@ from aws_cdk.assertions import Template
 
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import CONTROL, FUNCTIONS
+from infrastructure.catalogue.naming import construct_id
 from infrastructure.resources.delivery import ROLLBACK_ALARMS, serve
 from infrastructure.stage.config import STAGES, ConfigError
 from infrastructure.stage.context import config_from
@@ -104,6 +105,14 @@ def test_codedeploy_shifts_every_alias_and_alarms_roll_it_back(prod: Assembly) -
     assert used == set(groups)
     # The maximum of a deployment group.
     assert len(ROLLBACK_ALARMS) <= 10
+
+
+def test_named_resources_keep_their_logical_ids(prod: Assembly) -> None:
+    """With another logical ID CloudFormation would create a second resource of the same name."""
+    assert set(prod.of_type("AWS::CodeDeploy::Application")) == {"Delivery"}
+    assert set(prod.of_type("AWS::CodeDeploy::DeploymentGroup")) == {
+        construct_id(spec.name, "Delivery") for spec in FUNCTIONS
+    }
 
 
 def test_a_fix_can_be_delivered_during_an_alarm() -> None:
