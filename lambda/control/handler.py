@@ -2,6 +2,7 @@
 
 import os
 
+from shared.entrypoints.request_decoder import check_control_size
 from shared.entrypoints.websocket import LambdaHandler, Service, message_handler
 from shared.protocol.authentication_messages import Authenticate
 from shared.protocol.interpretation_messages import HandOver, TakeOver
@@ -19,7 +20,6 @@ from shared.protocol.messages import (
     SetVolume,
     UnmuteBroadcast,
 )
-from shared.utils.validators import validate_control_message_size
 from shared.wiring.control import ControlApp
 
 
@@ -47,7 +47,7 @@ def build(app: ControlApp) -> LambdaHandler:
             **{request: tracking_activity(service) for request, service in services.items()},
             Heartbeat: app.heartbeat_service.heartbeat,
         },
-        check_size=validate_control_message_size,
+        check_size=check_control_size,
         telemetry=app.telemetry,
         admit=app.token_rights.admit,
         closer=app.abusive_connections,

@@ -11,9 +11,16 @@ import msgspec
 
 from shared.entrypoints.allowed_values import allowed_values
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.protocol.authentication_messages import Authenticate
 from shared.protocol.message_base import MAX_REQUEST_ID_LENGTH, Request, action_of
 from shared.utils.json_outline import Outline, is_valid_unicode, outline
-from shared.utils.validators import validate_action
+from shared.utils.validators import (
+    MAX_CONTROL_MESSAGE_BYTES,
+    MAX_TOKEN_MESSAGE_BYTES,
+    validate_action,
+    validate_control_message_size,
+    validate_token_message_size,
+)
 
 RequestType = TypeVar("RequestType", bound=Request)
 
@@ -78,6 +85,18 @@ class RequestDecoder(Generic[RequestType]):
 
 def _invalid(message: str) -> LingocastError:
     return LingocastError(ErrorCode.INVALID_MESSAGE, message)
+
+
+def check_control_size(text: str) -> None:
+    """Refuse a control request over 4 KB, or an authenticate request over 12 KB.
+
+    Raises MESSAGE_TOO_LARGE.
+    """
+    is_large = MAX_CONTROL_MESSAGE_BYTES < len(text) <= MAX_TOKEN_MESSAGE_BYTES
+    if is_large and outline(text).members.get("action") == action_of(Authenticate):
+        validate_token_message_size(text)
+    else:
+        validate_control_message_size(text)
 
 
 def head_of(text: str) -> Head:

@@ -176,7 +176,7 @@ class Crowd:
     async def vanish(self, guest: Guest) -> None:
         """Drop the connection and lose its $disconnect.
 
-        The event finds a row without a seat; `rows_are_back` restores the real one.
+        The event finds a row without a seat; `restore_rows` restores the real one.
         """
         connection_id = guest.connection_id
         self._kept_rows[connection_id] = await self._operator.empty_seat(connection_id)

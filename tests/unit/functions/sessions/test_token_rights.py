@@ -281,6 +281,7 @@ def test_a_listed_interpreter_needs_no_group(world: World) -> None:
         ({"token": ""}, "INVALID_MESSAGE"),
         ({"token": 7}, "INVALID_MESSAGE"),
         ({"token": "a.b.c"}, "AUTHENTICATION_REQUIRED"),
+        ({"token": "x" * 11_000}, "AUTHENTICATION_REQUIRED"),
         ({"token": "x" * 13_000}, "MESSAGE_TOO_LARGE"),
     ],
 )
