@@ -10,6 +10,7 @@ import asyncio
 import base64
 import os
 import struct
+from abc import ABC, abstractmethod
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ _TEXT, _CLOSE, _PING, _PONG = 0x1, 0x8, 0x9, 0xA
 _ACCEPTED = b"HTTP/1.1 101"
 
 
-class FrameClient(asyncio.Protocol):
+class FrameClient(asyncio.Protocol, ABC):
     """Connects, upgrades, and passes every message to `text_received`.
 
     The subclass sets the result of `ready`. If the connection is refused or ends before that,
@@ -39,13 +40,13 @@ class FrameClient(asyncio.Protocol):
             await loop.create_connection(lambda: self, host, port)
             return await self.ready
 
+    @abstractmethod
     def upgraded(self) -> None:
         """Called after the handshake."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text_received(self, payload: bytes) -> None:
         """Called for every text message."""
-        raise NotImplementedError
 
     def send(self, payload: bytes) -> None:
         """Send a text message of less than 64 KiB."""
