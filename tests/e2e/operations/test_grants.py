@@ -23,7 +23,11 @@ from local.overrides import service_endpoints
 from local.services.access_control import AccessControl
 from local.template.model import Statement
 from tests.e2e.support.abuse_scenarios import ABUSE_SCENARIOS
-from tests.e2e.support.announcement_scenarios import ANNOUNCEMENT_SCENARIOS, WITHOUT_THE_TABLE
+from tests.e2e.support.announcement_scenarios import (
+    ANNOUNCEMENT_SCENARIOS,
+    FALLBACKS,
+    WITHOUT_THE_TABLE,
+)
 from tests.e2e.support.audio_scenarios import AUDIO_SCENARIOS
 from tests.e2e.support.clients import StackClients
 from tests.e2e.support.device_scenarios import DEVICE_SCENARIOS
@@ -133,15 +137,23 @@ class ControlledStack:
     access: AccessControl
 
     def without(self, grant: FunctionGrant) -> tuple[Statement, ...]:
-        """The function's statements without this grant, which exactly one statement contains."""
+        """The function's statements without this grant and the one of its fallback, if any.
+
+        Exactly one statement contains each.
+        """
+        denied = [grant]
+        if (fallback := FALLBACKS.get(grant.key)) is not None:
+            denied.append(FunctionGrant(fallback[0], fallback[1].name, fallback[2]))
         single = [
             Statement((action,), (resource,))
             for statement in self.access.policies.statements(grant.full_name)
             for action in statement.actions
             for resource in statement.resources
         ]
-        rest = tuple(statement for statement in single if not grant.names(statement))
-        assert len(rest) == len(single) - 1
+        rest = tuple(
+            statement for statement in single if not any(each.names(statement) for each in denied)
+        )
+        assert len(rest) == len(single) - len(denied)
         return rest
 
     def denied(self, grant: FunctionGrant) -> bool:

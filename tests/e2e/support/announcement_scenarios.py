@@ -95,7 +95,6 @@ async def active_announcement_is_requested(stack: RunningStack) -> None:
 
 
 async def replay_precedes_the_reply(stack: RunningStack) -> None:
-    """A replay after the reply may come from the queue."""
     async with stack.clients.session() as (speaker, session_id):
         made = await announce(speaker)
         async with stack.clients.connection() as reader:
@@ -201,6 +200,11 @@ async def deferred_replay_arrives(stack: RunningStack) -> None:
 #: The control function defers a replay to the queue if it cannot read the announcements. Both are
 #: denied in test_outage.py.
 WITHOUT_THE_TABLE = {("control", Resource.ANNOUNCEMENT_QUEUE, SEND)}
+
+#: A deferred replay can overtake the reply, as if the read had succeeded: deny the queue as well.
+FALLBACKS = {
+    ("control", Resource.ANNOUNCEMENTS, BATCH_GET): ("control", Resource.ANNOUNCEMENT_QUEUE, SEND)
+}
 
 ANNOUNCEMENT_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.ANNOUNCEMENTS, BATCH_GET): replay_precedes_the_reply,
