@@ -57,8 +57,11 @@ class LanguageAudience:
         return self.session.session_id
 
     def connection_ids(self) -> Sequence[str]:
-        """Select from the roster according to the session's channels."""
-        recipients = self.rosters.of(self.session_id).recipients(self.session, self.label)
+        """Read the language's seats; for the floor, the roster, by the session's channels."""
+        if self.label != self.session.source_language:
+            seats = self.rosters.of(self.session_id, Seat("listener", self.label))
+            return seats.members_except(self.except_for)
+        recipients = self.rosters.of(self.session_id).floor_recipients(self.session)
         return [member for member in recipients if member != self.except_for]
 
 

@@ -23,7 +23,7 @@ _MAX_ROSTERS = 256
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The seats of a session at one moment, by connection id."""
+    """The seats of a session, or those of one kind, at one moment."""
 
     seats: tuple[tuple[str, Seat], ...]
 
@@ -41,13 +41,6 @@ class Roster:
             or (seat.role == "listener" and seat.language not in interpreted)
         ]
 
-    def recipients(self, session: Session, language: str) -> list[str]:
-        """Return everyone who hears `language`, without its source."""
-        if language == session.source_language:
-            return self.floor_recipients(session)
-        listeners = Seat("listener", language)
-        return [connection_id for connection_id, seat in self.seats if seat == listeners]
-
     def members_except(self, connection_id: str | None) -> list[str]:
         """Return all members but one."""
         return [member for member, _ in self.seats if member != connection_id]
@@ -56,8 +49,12 @@ class Roster:
 class RosterSource(Protocol):
     """Provides rosters."""
 
-    def of(self, session_id: str) -> Roster:
-        """Return the roster of a session. Raises StoreUnavailableError."""
+    def of(self, session_id: str, seat: Seat | None = None) -> Roster:
+        """Return the roster of a session, or of one of its seats.
+
+        A roster by seat costs what its members cost, however many others the session has. Raises
+        StoreUnavailableError.
+        """
 
 
 class Rosters:
@@ -66,9 +63,16 @@ class Rosters:
     def __init__(self, connections: ConnectionsRepository) -> None:
         self._connections = connections
 
-    def of(self, session_id: str) -> Roster:
+    def of(self, session_id: str, seat: Seat | None = None) -> Roster:
         """Read the roster with one query. Raises StoreUnavailableError."""
-        return Roster(tuple(self._connections.roster(session_id)))
+        if seat is None:
+            return Roster(tuple(self._connections.roster(session_id)))
+        members = self._connections.seated(session_id, seat)
+        return Roster(tuple((member, seat) for member in members))
+
+
+# A session, and a seat if the roster is of one seat.
+_Key = tuple[str, Seat | None]
 
 
 @dataclass(slots=True)
@@ -79,13 +83,13 @@ class _CachedRoster:
 
 @dataclass(frozen=True, slots=True)
 class _Refresh:
-    session_id: str
+    key: _Key
     started_at: float
     roster: Future[Roster]
 
 
 class RosterCache:
-    """Caches rosters for the audio path: about one query per second and session.
+    """Caches rosters for the audio path: about one query per second and source.
 
     Queries run in `executor`, beside the fan-out. The cache is bounded and not thread-safe.
     """
@@ -94,22 +98,23 @@ class RosterCache:
         self._source = source
         self._executor = executor
         self._clock = clock
-        self._cached: OrderedDict[str, _CachedRoster] = OrderedDict()
+        self._cached: OrderedDict[_Key, _CachedRoster] = OrderedDict()
         self._refreshes: list[_Refresh] = []
 
-    def of(self, session_id: str) -> Roster:
+    def of(self, session_id: str, seat: Seat | None = None) -> Roster:
         """Return the roster for one chunk, and start a refresh if it is due.
 
         Call `wait_for_refreshes` once the chunk is sent. Raises StoreUnavailableError if no usable
         roster is cached and none can be read.
         """
         now = self._clock.monotonic()
-        cached = self._cached.get(session_id)
+        key = (session_id, seat)
+        cached = self._cached.get(key)
         if cached is None or now - cached.read_at >= EXPIRED_AFTER:
-            return self._store(session_id, self._source.of(session_id), now)
+            return self._store(key, self._source.of(session_id, seat), now)
         if now - cached.read_at >= REFRESH_AFTER:
-            roster = self._executor.submit(self._source.of, session_id)
-            self._refreshes.append(_Refresh(session_id, now, roster))
+            roster = self._executor.submit(self._source.of, session_id, seat)
+            self._refreshes.append(_Refresh(key, now, roster))
         return cached.roster
 
     def wait_for_refreshes(self) -> None:
@@ -120,23 +125,23 @@ class RosterCache:
         while self._refreshes:
             refresh = self._refreshes.pop()
             try:
-                self._store(refresh.session_id, refresh.roster.result(), refresh.started_at)
+                self._store(refresh.key, refresh.roster.result(), refresh.started_at)
             except StoreUnavailableError:
                 # The cached roster has served this chunk. The next chunk tries again, and raises
                 # once the roster has expired.
                 continue
 
     def forget(self, session_id: str, connection_id: str) -> None:
-        """Remove a gone connection from the cached roster."""
-        cached = self._cached.get(session_id)
-        if cached is not None:
-            cached.roster = Roster(
-                tuple(member for member in cached.roster.seats if member[0] != connection_id)
-            )
+        """Remove a gone connection from the session's cached rosters."""
+        for (cached_session, _), cached in self._cached.items():
+            if cached_session == session_id:
+                cached.roster = Roster(
+                    tuple(member for member in cached.roster.seats if member[0] != connection_id)
+                )
 
-    def _store(self, session_id: str, roster: Roster, read_at: float) -> Roster:
-        self._cached[session_id] = _CachedRoster(roster, read_at)
-        self._cached.move_to_end(session_id)
+    def _store(self, key: _Key, roster: Roster, read_at: float) -> Roster:
+        self._cached[key] = _CachedRoster(roster, read_at)
+        self._cached.move_to_end(key)
         while len(self._cached) > _MAX_ROSTERS:
             self._cached.popitem(last=False)
         return roster

@@ -60,11 +60,11 @@ class Stage:
     def deadline_at(self) -> int:
         return self.clock.now_ms() + 400
 
-    def of(self, _session_id: str) -> Roster:
+    def of(self, _session_id: str, seat: Seat | None = None) -> Roster:
         self.clock.advance(self.lookup_takes_ms)
         if self.lookup_fails:
             raise StoreUnavailableError("query: ThrottlingException")
-        return Roster(tuple(self.seats.items()))
+        return Roster(tuple(each for each in self.seats.items() if seat in {None, each[1]}))
 
     def remove(self, session_id: str, connection_id: str) -> None:
         self.removed.append((session_id, connection_id))

@@ -9,7 +9,23 @@ import pytest
 
 from shared.models.delivery import Outcome
 from tests.helpers.clients import CHUNK
+from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
+
+
+class QueriedRows:
+    """DynamoDB client that counts the rows its queries return."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(dynamodb(), operation)
+
+    def query(self, **request: Any) -> Any:
+        answer = dynamodb().query(**request)
+        self.count += len(answer["Items"])
+        return answer
 
 
 def received_audio(world: World, connection: str) -> list[tuple[str, int, int]]:
@@ -83,6 +99,21 @@ def test_expired_roster_is_not_used(world: World) -> None:
     world.send_audio(speaker, 1)
 
     assert received_audio(world, early) == [("en", 1, 0)]
+
+
+def test_interpreters_chunk_reads_only_the_seats_of_its_language(world: World) -> None:
+    _, session_id = world.create_session()
+    spanish = [world.listener(session_id, "es") for _ in range(2)]
+    for _ in range(5):
+        world.listener(session_id, "fr")
+    interpreter = world.interpreter(session_id, "es")
+    rows = QueriedRows()
+    world.use_dynamodb(rows)
+
+    world.send_audio(interpreter, 0)
+
+    assert rows.count == 2
+    assert all(received_audio(world, listener) == [("es", 1, 0)] for listener in spanish)
 
 
 @pytest.mark.parametrize(

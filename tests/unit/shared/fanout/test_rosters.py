@@ -46,11 +46,11 @@ class Source:
     down: bool = False
     sizes: list[int] = field(default_factory=list)
 
-    def of(self, _session_id: str) -> Roster:
+    def of(self, _session_id: str, seat: Seat | None = None) -> Roster:
         if self.down:
             raise StoreUnavailableError("query: down")
         self.reads += 1
-        seat = Seat("listener", "es")
+        seat = seat or Seat("listener", "es")
         return Roster(tuple((f"c{number}", seat) for number in range(self.reads)))
 
 
@@ -143,6 +143,39 @@ def test_gone_member_is_removed_immediately(cache: RosterCache, beside: Beside) 
     cache.forget("other", "c0")
 
     assert chunk(cache, beside) == 0
+
+
+def test_gone_member_is_removed_from_every_roster_of_the_session(
+    cache: RosterCache, source: Source
+) -> None:
+    spanish = Seat("listener", "es")
+    cache.of("s")
+    cache.of("s", spanish)
+
+    cache.forget("s", "c0")
+
+    assert cache.of("s").seats == ()
+    assert cache.of("s", spanish).seats == (("c1", spanish),)
+    assert source.reads == 2
+
+
+def test_rosters_of_seats_are_refreshed_one_by_one(
+    cache: RosterCache, beside: Beside, source: Source, clock: ManualClock
+) -> None:
+    spanish, french = Seat("listener", "es"), Seat("listener", "fr")
+    cache.of("s", spanish)
+    clock.advance(600)
+    cache.of("s", french)
+    clock.advance(600)
+
+    cache.of("s", spanish)
+    cache.of("s", french)
+    beside.run()
+    cache.wait_for_refreshes()
+
+    assert source.reads == 3
+    assert len(cache.of("s", spanish).seats) == 3
+    assert {seat for _, seat in cache.of("s", french).seats} == {french}
 
 
 def test_cache_is_bounded(cache: RosterCache, source: Source) -> None:
