@@ -1,15 +1,20 @@
-"""AWS clients with time-outs for live audio."""
+"""AWS clients with time-outs for live audio.
+
+They are botocore's. boto3 returns the same clients, but importing it costs every cold start another
+25 ms, for resources and S3 transfers that no function uses (docs/decisions/0045-cold-start.md).
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import boto3
 from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
+from botocore.loaders import Loader
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -47,42 +52,55 @@ _SECRETS = Config(
 )
 
 
+class _ServiceModels(Loader):
+    """Loads models of the services below.
+
+    botocore's own loader looks into the folders of all its 400 services to learn their names.
+    """
+
+    def list_available_services(self, type_name: str) -> list[str]:
+        """Names of the services that clients can be created for."""
+        return ["dynamodb", "secretsmanager", "sqs"]
+
+
 @cache
-def _session() -> boto3.Session:
+def _session() -> Session:
     # Resolving Region and credentials takes milliseconds, so a process does it once.
-    return boto3.Session()
+    session = Session()
+    session.register_component("data_loader", _ServiceModels())
+    return session
 
 
 def dynamodb_client() -> DynamoDBClient:
-    """Create a DynamoDB client. boto3 reads Region and endpoint from the environment."""
-    return _session().client("dynamodb", config=_DYNAMODB)
+    """Create a DynamoDB client. botocore reads Region and endpoint from the environment."""
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_DYNAMODB))
 
 
 def fail_fast_dynamodb_client() -> DynamoDBClient:
     """Create a DynamoDB client with short time-outs and no retries."""
-    return _session().client("dynamodb", config=_FAIL_FAST_DYNAMODB)
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_FAIL_FAST_DYNAMODB))
 
 
 def sqs_client() -> SQSClient:
     """Create an SQS client."""
-    return _session().client("sqs", config=_SQS)
+    return cast("SQSClient", _session().create_client("sqs", config=_SQS))
 
 
 def secrets_client() -> SecretsManagerClient:
     """Create a Secrets Manager client."""
-    return _session().client("secretsmanager", config=_SECRETS)
+    return cast("SecretsManagerClient", _session().create_client("secretsmanager", config=_SECRETS))
 
 
 def region() -> str:
     """AWS Region of this process. Raises RuntimeError if none is configured."""
-    name = _session().region_name
+    name = _session().get_config_variable("region")
     if not name:
         raise RuntimeError("no AWS Region is configured; set AWS_DEFAULT_REGION")
-    return name
+    return str(name)
 
 
 def lambda_endpoint() -> str:
-    """Lambda endpoint: AWS_ENDPOINT_URL_LAMBDA as in boto3, or else the Region's."""
+    """Lambda endpoint: AWS_ENDPOINT_URL_LAMBDA as in botocore, or else the Region's."""
     given = os.environ.get("AWS_ENDPOINT_URL_LAMBDA")
     if given:
         return given
