@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 
 import uvloop
 
-from benchmarks.figures import percentile
+from benchmarks.figures import log, percentile
 from benchmarks.frame_client import FrameClient
-from benchmarks.live import database_requests, log
+from benchmarks.speaker import database_requests
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams

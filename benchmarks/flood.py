@@ -24,7 +24,8 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from benchmarks.live import Tally, join_all, speak, speaker_token
+from benchmarks.crowd import Crowd
+from benchmarks.speaker import create_session, speak, speaker_token
 from local.endpoints import Endpoints
 from local.launch import launch
 
@@ -120,26 +121,17 @@ async def send_until(
 
 async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, object]:
     """Run once against a running stack."""
-    tally, vandals = Tally(), Vandals()
+    crowd, vandals = Crowd(), Vandals()
     chunks = options.seconds * 1000 // options.chunk_ms
     async with connect(
         f"{endpoints.websocket_url}?token={speaker_token(endpoints)}",
         compression=None,
         max_queue=None,
     ) as speaker:
-        await speaker.send(
-            json.dumps(
-                {
-                    "action": "createSession",
-                    "sourceLanguage": "en",
-                    "audioFormat": {"chunkMs": options.chunk_ms},
-                }
-            )
-        )
-        session_id = json.loads(await speaker.recv())["sessionId"]
-        listeners = await join_all(
-            endpoints, session_id, options.listeners, options.chunk_ms, tally
-        )
+        session_id = await create_session(speaker, options.chunk_ms)
+        join = {"sessionId": session_id, "targetLanguage": "en"}
+        await crowd.resize(endpoints.websocket_url, join, options.listeners)
+        crowd.start(chunks, options.chunk_ms)
         await asyncio.sleep(1)
         before = await asyncio.to_thread(counts, endpoints)
         until = time.monotonic() + options.seconds
@@ -153,19 +145,18 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
         await asyncio.gather(*floods)
         await asyncio.sleep(2)
         after = await asyncio.to_thread(counts, endpoints)
-        for listener in listeners:
-            listener.close()
-    expected = chunks * options.listeners
+        crowd.close()
+    heard = crowd.tally.figures(playout_ms=float("inf"))
     spent = costs(after - before, vandals, chunks, options.vandals * options.seconds)
     return {
         "kind": options.kind,
         "waits": options.waits,
         "vandals": options.vandals,
         "seconds": options.seconds,
-        "expected": expected,
-        "delivered": len(tally.received),
-        "lost": expected - len(tally.received),
-        "p99_ms": tally.percentile(0.99),
+        "expected": heard["expected"],
+        "delivered": heard["delivered"],
+        "lost": heard["missing"],
+        "p99_ms": heard["p99_ms"],
         "sent": vandals.sent,
         "connections": vandals.opened,
         "handshakes_refused": vandals.refused,

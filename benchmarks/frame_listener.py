@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from benchmarks.frame_client import FrameClient
 
@@ -21,7 +21,7 @@ class FrameListener(FrameClient):
     Parsing JSON and base64 for each listener would cost more than the measured server.
     """
 
-    def __init__(self, url: str, join: dict[str, str], on_chunk: OnChunk) -> None:
+    def __init__(self, url: str, join: Mapping[str, str], on_chunk: OnChunk) -> None:
         super().__init__(url)
         self.sample: bytes | None = None
         self._join = json.dumps({"action": "joinSession", **join}).encode()

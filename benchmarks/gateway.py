@@ -17,7 +17,6 @@ import json
 import multiprocessing
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -29,7 +28,7 @@ import uvloop
 
 from benchmarks.cpu_time import cpu_seconds
 from benchmarks.echo_servers import EchoServer, install, local_gateway, serverless_offline
-from benchmarks.figures import percentile
+from benchmarks.figures import log, percentile
 from benchmarks.frame_client import FrameClient
 from benchmarks.post_client import post_for, requests_to
 from local.base import processes
@@ -172,11 +171,6 @@ class ServerClients:
             }
             for kind, rounds in self.rounds.items()
         }
-
-
-def log(text: str) -> None:
-    """Print progress to standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 async def measure(

@@ -24,9 +24,8 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.engine_speed import real_time_factor
-from benchmarks.figures import percentile
+from benchmarks.figures import log, percentile
 from benchmarks.interpreted_session import Measurements, Speech, run_session
-from benchmarks.live import log
 from client.tokens.development import fetch_token
 from interpreter.engines.offline import programs
 from local.endpoints import Endpoints

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.figures import percentile
 from benchmarks.frame_listener import FrameListener
-from benchmarks.live import speaker_token
+from benchmarks.speaker import speaker_token
 from client.connection.websocket import Connection, connect
 from client.protocol.events import AudioReceived
 from client.sound.chunks import chunks

@@ -1,9 +1,11 @@
-"""Latency over the whole local path: speaker, gateway, functions, DynamoDB, fan-out, listeners.
+"""Latency and CPU time over the whole local path, beside the limit of this machine.
 
     python -m benchmarks.live --listeners 500 --seconds 20 --chunk-ms 200
 
-Stack and clients share the machine's cores. Latency is receipt - capture - chunk duration; a chunk
-is late if it arrives after a fixed playout delay. The last line is a JSON object.
+The path: speaker, gateway, functions, DynamoDB, fan-out, listeners. All processes share the
+machine's cores. Latency is receipt - capture - chunk duration; a chunk is late if it arrives after
+a fixed playout delay. The same deliveries through `benchmarks.bare`, the smallest gateway and
+sender, follow in the same run. The last line is a JSON object.
 """
 
 from __future__ import annotations
@@ -12,187 +14,169 @@ import argparse
 import asyncio
 import base64
 import json
-import sys
 import time
-import urllib.request
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.figures import percentile
-from benchmarks.frame_listener import FrameListener
+from benchmarks.bare.measurement import bare
+from benchmarks.cpu_time import ROLES, role_times, spent_by_role
+from benchmarks.crowd import CrowdProcess, crowd_process
+from benchmarks.figures import log, microseconds_each
+from benchmarks.limit_search import StreamOptions, add_options, find_limit, stream_options
+from benchmarks.speaker import create_session, speak, speaker_token
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams
 
-SAMPLE_RATE_HZ = 16_000
-JOINS_AT_ONCE = 32
-# Chunks before database requests are counted: caches fill, workers start.
-WARM_UP_CHUNKS = 10
+#: Ratios of CPU time a delivery, ours to bare, and the roles that each compares.
+RATIOS = {
+    "cpu_ratio": ("gateway", "functions"),
+    "cpu_ratio_with_database": ("gateway", "functions", "database"),
+    "cpu_ratio_with_clients": ROLES,
+}
+# The stack is idle when its processes use less than this share of a core; joins and disconnects
+# leave work behind.
+_IDLE_CORES = 0.1
+_IDLE_INTERVAL_SECONDS = 0.5
+_SETTLING_SECONDS = 60.0
 
 
-@dataclass
-class Tally:
-    """Chunks received by all listeners."""
+class Live:
+    """A session on a running stack, with its speaker and a crowd."""
 
-    latencies_ms: list[float] = field(default_factory=list)
-    duplicates: int = 0
-    received: set[tuple[int, int]] = field(default_factory=set)
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        speaker: ClientConnection,
+        session_id: str,
+        crowd: CrowdProcess,
+    ) -> None:
+        self._endpoints = endpoints
+        self._speaker = speaker
+        self._join = {"sessionId": session_id, "targetLanguage": "en"}
+        self._crowd = crowd
+        self._listeners = 0
+        self._next_seq = 0
 
-    def add(self, listener: int, seq: int, latency_ms: float) -> None:
-        """Count a chunk received by a listener."""
-        if (listener, seq) in self.received:
-            self.duplicates += 1
-            return
-        self.received.add((listener, seq))
-        self.latencies_ms.append(latency_ms)
+    async def measure(self, listeners: int, options: StreamOptions) -> dict[str, Any]:
+        """Stream to `listeners`; returns latency, requests and CPU time by role.
 
-    def percentile(self, share: float) -> float:
-        """Latency that `share` of the chunks do not exceed, in ms."""
-        return round(percentile(self.latencies_ms, share), 1)
-
-
-def log(text: str) -> None:
-    """Print progress to standard error."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def database_requests(endpoints: Endpoints) -> int:
-    """Number of DynamoDB requests since the start."""
-    with urllib.request.urlopen(f"{endpoints.dynamodb_url}/_requests", timeout=5) as answer:
-        return sum(json.load(answer).values())
-
-
-def speaker_token(endpoints: Endpoints) -> str:
-    """Fetch a token for the speaker."""
-    body = json.dumps({"sub": "bench", "groups": ["speakers"]}).encode()
-    assert endpoints.token_url is not None
-    with urllib.request.urlopen(endpoints.token_url, body, timeout=5) as answer:
-        token: str = json.load(answer)["token"]
-        return token
-
-
-async def join_all(
-    endpoints: Endpoints, session_id: str, count: int, chunk_ms: int, tally: Tally
-) -> list[FrameListener]:
-    """Join `count` listeners of the floor, a few at a time."""
-    gate = asyncio.Semaphore(JOINS_AT_ONCE)
-
-    async def join(number: int) -> FrameListener:
-        def on_chunk(seq: int, timestamp: int, received_at: float) -> None:
-            tally.add(number, seq, received_at - timestamp - chunk_ms)
-
-        async with gate:
-            join = {"sessionId": session_id, "targetLanguage": "en"}
-            listener = FrameListener(endpoints.websocket_url, join, on_chunk)
-            await listener.open()
-            return listener
-
-    return list(await asyncio.gather(*(join(number) for number in range(count))))
-
-
-async def speak(
-    speaker: ClientConnection, chunks: int, chunk_ms: int, endpoints: Endpoints
-) -> tuple[bytes, float]:
-    """Stream in real time; return the last chunk, and DynamoDB requests per chunk after warm-up."""
-    size = SAMPLE_RATE_HZ * chunk_ms // 1000 * 2
-    start = time.time() + chunk_ms / 1000
-    before = 0
-    audio = b""
-    for seq in range(chunks):
-        audio = bytes((seq + offset) % 251 for offset in range(256)) * (size // 256 + 1)
-        audio = audio[:size]
-        captured_at = start + seq * chunk_ms / 1000
-        await asyncio.sleep(captured_at + chunk_ms / 1000 - time.time())
-        if seq == WARM_UP_CHUNKS:
-            before = await asyncio.to_thread(database_requests, endpoints)
-        await speaker.send(
-            json.dumps(
-                {
-                    "action": "sendAudio",
-                    "seq": seq,
-                    "timestamp": round(captured_at * 1000),
-                    "audio": base64.b64encode(audio).decode(),
-                }
-            )
+        Raises RuntimeError, TimeoutError.
+        """
+        log(f"{listeners} listeners join")
+        joining = max(0, listeners - self._listeners)
+        seconds = await self._crowd.resize(self._endpoints.websocket_url, self._join, listeners)
+        self._listeners = listeners
+        await _settle()
+        log(f"joined in {seconds:.1f} s; {options.chunks} chunks of {options.chunk_ms} ms follow")
+        first_seq, self._next_seq = self._next_seq, self._next_seq + options.chunks
+        await self._crowd.start(options.chunks, options.chunk_ms, first_seq)
+        before = role_times()
+        last, requests = await speak(
+            self._speaker, options.chunks, options.chunk_ms, self._endpoints, first_seq
         )
-    await asyncio.sleep(chunk_ms / 1000)
-    after = await asyncio.to_thread(database_requests, endpoints)
-    return audio, (after - before) / max(1, chunks - WARM_UP_CHUNKS)
+        await self._crowd.wait(options.drain_seconds)
+        spent = spent_by_role(before, role_times())
+        figures = await self._crowd.figures(options.playout_ms)
+        return {
+            "listeners": listeners,
+            **figures,
+            "last_chunk_intact": _carry(await self._crowd.samples(), last),
+            "dynamodb_requests_per_chunk": round(requests, 2),
+            "joins_per_s": round(joining / seconds, 1) if joining else None,
+            "cpu_us": microseconds_each(spent, figures["delivered"]),
+        }
 
 
-async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, object]:
-    """Run once against a running stack."""
-    chunks = options.seconds * 1000 // options.chunk_ms
-    tally = Tally()
+@asynccontextmanager
+async def live(endpoints: Endpoints, crowd: CrowdProcess, chunk_ms: int) -> AsyncIterator[Live]:
+    """Open a session until the block ends."""
     url = f"{endpoints.websocket_url}?token={speaker_token(endpoints)}"
     async with connect(url, compression=None, max_queue=None) as speaker:
-        await speaker.send(
-            json.dumps(
-                {
-                    "action": "createSession",
-                    "sourceLanguage": "en",
-                    "audioFormat": {"chunkMs": options.chunk_ms},
-                }
-            )
-        )
-        session_id = json.loads(await speaker.recv())["sessionId"]
-        log(f"{options.listeners} listeners join {session_id}")
-        started_at = time.monotonic()
-        listeners = await join_all(
-            endpoints, session_id, options.listeners, options.chunk_ms, tally
-        )
-        joining_s = time.monotonic() - started_at
-        log(f"all joined in {joining_s:.1f} s; {chunks} chunks of {options.chunk_ms} ms follow")
-        last, requests_per_chunk = await speak(speaker, chunks, options.chunk_ms, endpoints)
-        expected = chunks * options.listeners
-        deadline = time.monotonic() + 5
-        while len(tally.received) < expected and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)  # an event per chunk would distort the measurement
-        intact = all(
-            listener.sample is not None
-            and base64.b64decode(json.loads(listener.sample)["audio"]) == last
-            for listener in listeners[:10]
-        )
-        for listener in listeners:
-            listener.close()
+        yield Live(endpoints, speaker, await create_session(speaker, chunk_ms), crowd)
+        await crowd.close()
+
+
+def cpu_ratios(ours: Mapping[str, float], bare: Mapping[str, float]) -> dict[str, float]:
+    """Ratios of the CPU times a delivery by role."""
     return {
-        "listeners": options.listeners,
-        "seconds": options.seconds,
-        "chunk_ms": options.chunk_ms,
-        "expected": expected,
-        "delivered": len(tally.received),
-        "missing": expected - len(tally.received),
-        "late": sum(1 for latency in tally.latencies_ms if latency > options.playout_ms),
-        "duplicates": tally.duplicates,
-        "last_chunk_intact": intact,
-        "p50_ms": tally.percentile(0.50),
-        "p95_ms": tally.percentile(0.95),
-        "p99_ms": tally.percentile(0.99),
-        "max_ms": round(max(tally.latencies_ms, default=float("nan")), 1),
-        "dynamodb_requests_per_chunk": round(requests_per_chunk, 2),
-        "joins_per_s": round(options.listeners / joining_s, 1),
+        name: round(sum(ours[role] for role in roles) / sum(bare[role] for role in roles), 2)
+        for name, roles in RATIOS.items()
     }
 
 
+def _carry(messages: list[str], chunk: bytes) -> bool:
+    """Whether all messages are one, with this chunk."""
+    return len(messages) == 1 and base64.b64decode(json.loads(messages[0])["audio"]) == chunk
+
+
+async def _settle() -> None:
+    """Wait until the processes are idle. Raises TimeoutError."""
+    async with asyncio.timeout(_SETTLING_SECONDS):
+        before = role_times()
+        while True:
+            started_at = time.monotonic()
+            await asyncio.sleep(_IDLE_INTERVAL_SECONDS)
+            after = role_times()
+            spent = sum(spent_by_role(before, after).values())
+            if spent / (time.monotonic() - started_at) < _IDLE_CORES:
+                return
+            before = after
+
+
+async def run(options: argparse.Namespace, stream: StreamOptions) -> dict[str, Any]:
+    """Measure a stack, then the bare gateway with as many listeners."""
+    async with crowd_process() as crowd:
+        log("starting the local stack (signatures of @connections are not verified under load)")
+        with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
+            async with live(endpoints, crowd, stream.chunk_ms) as session:
+                if options.find_limit:
+                    result = await find_limit(
+                        lambda count: session.measure(count, stream), options.listeners
+                    )
+                else:
+                    result = await session.measure(options.listeners, stream)
+        listeners = result.get("listeners", 0)
+        if options.bare and listeners:
+            log("the same deliveries through the smallest gateway and sender")
+            async with bare(crowd) as running:
+                result["bare"] = await running.measure(listeners, stream)
+            result |= cpu_ratios(result["cpu_us"], result["bare"]["cpu_us"])
+    return {"seconds": stream.seconds, "chunk_ms": stream.chunk_ms, **result}
+
+
+def report(result: dict[str, Any]) -> None:
+    """Print a table of both measurements."""
+    rows = {"live": result, **({"bare": result["bare"]} if "bare" in result else {})}
+    log(f"\n{'':6}{'p50 ms':>9}{'p99 ms':>9}{'missing':>9}   CPU µs a delivery:")
+    for name, row in rows.items():
+        figures = f"{row['p50_ms']:9}{row['p99_ms']:9}{row['missing']:9}"
+        log(f"{name:6}{figures}   " + ", ".join(f"{k} {v}" for k, v in row["cpu_us"].items()))
+    if "bare" in result:
+        log(", ".join(f"{name} {result[name]}" for name in RATIOS) + "\n")
+
+
 def main() -> None:
-    """Start a stack, measure and print the result."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--listeners", type=int, default=500)
-    parser.add_argument("--seconds", type=int, default=20, help="seconds of audio (3 to 300)")
-    parser.add_argument("--chunk-ms", type=int, default=200, help="100 to 750")
+    """Measure and print the result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="CPU time is that of the streaming alone, in µs a delivery. cpu_ratio compares what"
+        " the deliveries cost on their path but for the clients, which are the same code in both:"
+        " gateway and functions of the stack to gateway and sender of the bare measurement."
+        " cpu_ratio_with_database adds the database, cpu_ratio_with_clients everything else too.",
+    )
+    add_options(parser)
     parser.add_argument(
-        "--playout-ms", type=int, default=400, help="latency from which a chunk is late"
+        "--no-bare", dest="bare", action="store_false", help="leave out the bare measurement"
     )
     options = parser.parse_args()
-    if not (1 <= options.listeners <= 5_000 and 3 <= options.seconds <= 300):
-        parser.error("use 1 to 5000 --listeners and 3 to 300 --seconds")
-    if not 100 <= options.chunk_ms <= 750:
-        parser.error("use 100 to 750 --chunk-ms")
-    log("starting the local stack (signatures of @connections are not verified under load)")
-    with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
-        result = uvloop.run(measure(endpoints, options))
+    result = uvloop.run(run(options, stream_options(options)))
+    if "cpu_us" in result:
+        report(result)
     print(json.dumps(result))
 
 

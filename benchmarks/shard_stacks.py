@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 
 from benchmarks.cpu_time import children, command_line, cpu_seconds, descendants
 from benchmarks.instant_server import plain_server
-from benchmarks.live import speaker_token
+from benchmarks.speaker import speaker_token
 from local.endpoints import Endpoints
 from local.gateway.websocket_events import new_id
 from local.iam.credentials import LocalCredentials

@@ -20,7 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.live import log
+from benchmarks.figures import log
 from benchmarks.shard_stacks import KINDS, STAGE, Chunk, Stack, running
 from local.base.aws_settings import clear_aws_settings
 from local.template import synthesis

@@ -24,8 +24,9 @@ import uvloop
 from botocore.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks.figures import log
 from benchmarks.frame_client import FrameClient
-from benchmarks.live import log, speaker_token
+from benchmarks.speaker import speaker_token
 from local.base.aws_settings import clear_aws_settings
 from local.endpoints import Endpoints
 from local.iam.credentials import LocalCredentials
