@@ -15,8 +15,8 @@ _ROLES = {
     "dynalite.mjs": "database",
     "-m local": "gateway",
     "-m benchmarks.crowd": "clients",
-    "-m benchmarks.bare.gateway": "gateway",
-    "-m benchmarks.bare.sender": "functions",
+    "-m benchmarks.bare_gateway": "gateway",
+    "-m benchmarks.bare_sender": "functions",
 }
 #: Role of all other processes, such as the benchmark itself with its speaker.
 OTHERS = "others"

@@ -22,7 +22,7 @@ from typing import Any
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.bare.measurement import bare
+from benchmarks.bare import bare
 from benchmarks.cpu_time import ROLES, role_times, spent_by_role
 from benchmarks.crowd import CrowdProcess, crowd_process
 from benchmarks.figures import log, microseconds_each

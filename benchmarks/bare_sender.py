@@ -1,6 +1,6 @@
 """The smallest sender: posts chunks to all connections of a bare gateway, in real time.
 
-    python -m benchmarks.bare.sender URL CHUNKS CHUNK_MS FIRST_SEQ
+    python -m benchmarks.bare_sender URL CHUNKS CHUNK_MS FIRST_SEQ
 
 Prints a line when it is ready, waits for one on its standard input, streams, prints another line,
 and ends with its standard input.

@@ -1,6 +1,6 @@
 """The smallest gateway: WebSockets, and posts to them. Prints both URLs as a line of JSON.
 
-    python -m benchmarks.bare.gateway
+    python -m benchmarks.bare_gateway
 
 POST /{connection id} writes the body to the connection as a text frame; GET / lists the IDs. A
 connection exists once its first message has been answered, as a join is. Ends with its standard

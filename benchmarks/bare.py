@@ -1,7 +1,16 @@
-"""Measures the bare gateway and sender with a crowd of listeners, each in its own process."""
+"""The limit of this machine for the deliveries of `benchmarks.live`.
+
+    python -m benchmarks.bare --listeners 1000 --seconds 15 --chunk-ms 200
+
+The smallest gateway (WebSockets and a small HTTP protocol, `bare_gateway`), the smallest sender
+(libcurl, `bare_sender`) and the same listeners as `benchmarks.live`, each in its own process. There
+is no database and no signature, and nobody joins, authorizes, counts, retries or drops. The last
+line is a JSON object.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sys
@@ -9,10 +18,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import uvloop
+
 from benchmarks.cpu_time import role_times, spent_by_role
-from benchmarks.crowd import CrowdProcess
+from benchmarks.crowd import CrowdProcess, crowd_process
 from benchmarks.figures import microseconds_each
-from benchmarks.limit_search import StreamOptions
+from benchmarks.limit_search import StreamOptions, add_options, find_limit, stream_options
+from shared.utils.standard_streams import standard_streams
 
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
@@ -38,7 +50,7 @@ class Bare:
         first_seq, self._next_seq = self._next_seq, self._next_seq + options.chunks
         await self._crowd.start(options.chunks, options.chunk_ms, first_seq)
         arguments = (self._posts_url, options.chunks, options.chunk_ms, first_seq)
-        async with _python("benchmarks.bare.sender", *map(str, arguments)) as sender:
+        async with _python("benchmarks.bare_sender", *map(str, arguments)) as sender:
             await _line(sender, _START_SECONDS)
             before = role_times()
             assert sender.stdin is not None
@@ -54,7 +66,7 @@ class Bare:
 @asynccontextmanager
 async def bare(crowd: CrowdProcess) -> AsyncIterator[Bare]:
     """Run a bare gateway until the block ends."""
-    async with _python("benchmarks.bare.gateway") as gateway:
+    async with _python("benchmarks.bare_gateway") as gateway:
         addresses = json.loads(await _line(gateway, _START_SECONDS))
         yield Bare(addresses["websocket"], addresses["posts"], crowd)
         await crowd.close()
@@ -88,3 +100,25 @@ async def _line(process: asyncio.subprocess.Process, seconds: float) -> bytes:
     if not line:
         raise RuntimeError("a process of the bare measurement ended early")
     return line
+
+
+async def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Run the processes and measure once, or until the limit is found."""
+    stream = stream_options(options)
+    async with crowd_process() as crowd, bare(crowd) as running:
+        if not options.find_limit:
+            return await running.measure(options.listeners, stream)
+        return await find_limit(lambda count: running.measure(count, stream), options.listeners)
+
+
+def main() -> None:
+    """Measure and print the result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add_options(parser)
+    options = parser.parse_args()
+    print(json.dumps(uvloop.run(measure(options))))
+
+
+if __name__ == "__main__":
+    with standard_streams():
+        main()
