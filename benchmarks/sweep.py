@@ -59,12 +59,14 @@ class RequestCounter:
 class FakeConnections:
     """Connections for which every post, close and clean-up succeeds."""
 
-    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+    def post_batches(
+        self, batches: Sequence[Batch], deadline_at: int, *, live: bool = False
+    ) -> list[dict[str, Outcome]]:
         """Succeed for all."""
         return [dict.fromkeys(batch.connection_ids, Outcome.SENT) for batch in batches]
 
     def post_many(
-        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int, *, live: bool = False
     ) -> dict[str, Outcome]:
         """Succeed for all."""
         return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]

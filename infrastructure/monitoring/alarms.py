@@ -120,7 +120,7 @@ class Alarms:
         fanouts = self._metrics.fanned_out("FanoutDuration", statistic="p99")
         self._alarm("fanout-late", highest(fanouts, MINUTE), _FANOUT_MS, periods=(3, 5))
 
-        lost = self._metrics.fanned_out("FanoutFailed", "FanoutDropped")
+        lost = self._metrics.fanned_out("FanoutFailed", "FanoutThrottled", "FanoutDropped")
         # Lost deliveries first, so that both sums give them the same IDs.
         every = [*lost, *self._metrics.fanned_out("FanoutDelivered")]
         percent = cloudwatch.MathExpression(

@@ -75,6 +75,8 @@ class Dashboard:
             total(fanned_out(name), MINUTE, label)
             for name, label in (
                 ("FanoutFailed", "failed"),
+                ("FanoutSlow", "slow listener"),
+                ("FanoutThrottled", "throttled"),
                 ("FanoutDropped", "too late"),
                 ("FanoutStale", "gone"),
                 ("FanoutLookupFailed", "audience not read"),
@@ -216,6 +218,8 @@ class Dashboard:
             for name, label in (
                 ("FanoutDelivered", "delivered"),
                 ("FanoutFailed", "failed"),
+                ("FanoutSlow", "slow reader"),
+                ("FanoutThrottled", "throttled"),
                 ("FanoutDropped", "too late"),
             )
         ]

@@ -126,7 +126,7 @@ class AnnouncementReplay:
             [(audience, encode(message))], self._clock.now_ms() + CONTROL_DEADLINE_MS
         )
         result = delivery.result
-        if result.failure_count or result.dropped_count:
+        if result.missed_count:
             raise StoreUnavailableError("replay not delivered")
         return result.success_count == 1
 

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle
 from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sigv4 import Credentials, Signer, SignerSource, host_of
+from shared.fanout.slow_recipients import SlowRecipients
 from shared.models.delivery import Batch, Outcome
 from shared.utils.clock import Clock
 from shared.utils.rate_limited_log import RateLimitedLog
@@ -46,7 +47,10 @@ class ConnectionGateway:
 
     * SENT: 2xx;
     * GONE: 410;
-    * FAILED: 429 and 5xx after two retries, any other status, any network error;
+    * SLOW: 429 for a few recipients: after two retries, or at once for live audio, which skips a
+      slow recipient for a second;
+    * THROTTLED: 429 for so many recipients that the account must be throttled, until the deadline;
+    * FAILED: 5xx after two retries, any other status, any network error;
     * DROPPED: cut off by the deadline; the message may have arrived nevertheless.
 
     A recipient can get a message twice if its connection was reset.
@@ -79,6 +83,7 @@ class ConnectionGateway:
         self._concurrency = concurrency
         # A connection that stops reading fails every post, so warnings are rate-limited.
         self._warnings = RateLimitedLog(clock.monotonic)
+        self._slow = SlowRecipients()
         self._curl = CurlMulti(
             clock=clock,
             ca_bundle=ca_bundle or default_ca_bundle(),
@@ -88,30 +93,35 @@ class ConnectionGateway:
         )
 
     def post_many(
-        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int, *, live: bool = False
     ) -> dict[str, Outcome]:
         """See `ConnectionSender.post_many`. Duplicate ids are sent to once."""
-        return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
+        return self.post_batches([Batch(connection_ids, data)], deadline_at, live=live)[0]
 
-    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+    def post_batches(
+        self, batches: Sequence[Batch], deadline_at: int, *, live: bool = False
+    ) -> list[dict[str, Outcome]]:
         """See `ConnectionSender.post_batches`. Duplicate ids within a batch are sent to once.
 
         Batches take turns, so an early deadline affects all of them equally.
         """
         signer = self._signers.current()
         messages = [self._message(signer, "POST", batch.data) for batch in batches]
-        turns = zip_longest(*(dict.fromkeys(batch.connection_ids) for batch in batches))
+        skipped = self._slow.skipped(self._clock.monotonic()) if live else set()
+        results = [dict.fromkeys(batch.connection_ids, Outcome.SLOW) for batch in batches]
         targets = [
             (index, connection_id)
-            for turn in turns
+            for turn in zip_longest(*results)
             for index, connection_id in enumerate(turn)
-            if connection_id is not None
+            if connection_id is not None and connection_id not in skipped
         ]
-        results: list[dict[str, Outcome]] = [{} for _ in batches]
         requests = [(messages[index], connection_id) for index, connection_id in targets]
-        outcomes = self._run(requests, deadline_at)
+        outcomes = self._run(requests, deadline_at, live=live)
         for (index, connection_id), outcome in zip(targets, outcomes, strict=True):
             results[index][connection_id] = outcome
+        if live:
+            posts = zip((connection_id for _, connection_id in targets), outcomes, strict=True)
+            self._slow.note(posts, self._clock.monotonic())
         return results
 
     def post(self, connection_id: str, data: bytes, deadline_at: int) -> Outcome:
@@ -152,9 +162,18 @@ class ConnectionGateway:
         requests: Sequence[tuple[_Message, str]],
         deadline_at: int,
         on_accepted: Callable[[int, bytes], None] | None = None,
+        *,
+        live: bool = False,
     ) -> list[Outcome]:
         remaining = (deadline_at - self._clock.now_ms()) / 1000
-        plan = FanoutPlan(len(requests), self._concurrency, self._clock.monotonic() + remaining)
+        slow = self._slow.slow() if live else set()
+        plan = FanoutPlan(
+            len(requests),
+            self._concurrency,
+            self._clock.monotonic() + remaining,
+            live=live,
+            known_slow={number for number, (_, target) in enumerate(requests) if target in slow},
+        )
 
         def request_of(number: int) -> OutgoingRequest:
             message, connection_id = requests[number]
@@ -162,7 +181,7 @@ class ConnectionGateway:
 
         errors = self._curl.run(plan, request_of, on_accepted)
         outcomes = plan.outcomes()
-        failed = outcomes.count(Outcome.FAILED)
+        failed = sum(map(outcomes.count, (Outcome.FAILED, Outcome.SLOW, Outcome.THROTTLED)))
         if failed and (left_out := self._warnings.due("failed")) is not None:
             _logger.warning(
                 "%d of %d requests to connections failed",

@@ -57,7 +57,9 @@ def reply_to(status: int) -> PostReply:
         return PostReply.ACCEPTED
     if status == 410:
         return PostReply.GONE
-    if status == 429 or status >= 500:
+    if status == 429:
+        return PostReply.THROTTLED
+    if status >= 500:
         return PostReply.TRY_LATER
     return PostReply.REFUSED
 

@@ -14,6 +14,7 @@ from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bund
 from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sharded_sender import InvocationResult
 from shared.fanout.sigv4 import Credentials, SignerSource, host_of
+from shared.models.delivery import Outcome
 from shared.utils.clock import Clock
 
 _logger = logging.getLogger(__name__)
@@ -92,7 +93,11 @@ class LambdaInvoker:
         if errors:
             _logger.warning("invocations failed or were retried", extra={"errors": dict(errors)})
         return [
-            InvocationResult(outcome, answers.get(number, b""))
+            # Functions throttle, but no function reads slowly.
+            InvocationResult(
+                Outcome.THROTTLED if outcome is Outcome.SLOW else outcome,
+                answers.get(number, b""),
+            )
             for number, outcome in enumerate(plan.outcomes())
         ]
 

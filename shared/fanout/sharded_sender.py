@@ -66,15 +66,17 @@ class ShardedSender:
         self._decoder = msgspec.json.Decoder(_Answer)
 
     def post_many(
-        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int, *, live: bool = False
     ) -> dict[str, Outcome]:
         """See `ConnectionSender.post_many`."""
-        return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
+        return self.post_batches([Batch(connection_ids, data)], deadline_at, live=live)[0]
 
-    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+    def post_batches(
+        self, batches: Sequence[Batch], deadline_at: int, *, live: bool = False
+    ) -> list[dict[str, Outcome]]:
         """See `ConnectionSender.post_batches`."""
         if sum(len(batch.connection_ids) for batch in batches) <= self._shard_size:
-            return self._direct.post_batches(batches, deadline_at)
+            return self._direct.post_batches(batches, deadline_at, live=live)
         recipients = [list(dict.fromkeys(batch.connection_ids)) for batch in batches]
         shards = [
             _Shard(index, share)
@@ -87,6 +89,7 @@ class ShardedSender:
                     connection_ids=list(shard.connection_ids),
                     message=batches[shard.batch].data.decode(),
                     deadline_at=deadline_at,
+                    live=live,
                 )
             )
             for shard in shards
@@ -113,8 +116,8 @@ class ShardedSender:
         return self._direct.delete_many(connection_ids, deadline_at)
 
     def _outcomes(self, shard: _Shard, invocation: InvocationResult) -> dict[str, Outcome]:
-        if invocation.outcome is Outcome.DROPPED:
-            return dict.fromkeys(shard.connection_ids, Outcome.DROPPED)
+        if invocation.outcome in {Outcome.DROPPED, Outcome.THROTTLED}:
+            return dict.fromkeys(shard.connection_ids, invocation.outcome)
         if invocation.outcome is not Outcome.SENT:
             return dict.fromkeys(shard.connection_ids, Outcome.FAILED)
         try:
@@ -126,6 +129,8 @@ class ShardedSender:
             **dict.fromkeys(shard.connection_ids, Outcome.SENT),
             **dict.fromkeys(result.gone, Outcome.GONE),
             **dict.fromkeys(result.failed, Outcome.FAILED),
+            **dict.fromkeys(result.slow, Outcome.SLOW),
+            **dict.fromkeys(result.throttled, Outcome.THROTTLED),
             **dict.fromkeys(result.dropped, Outcome.DROPPED),
         }
 

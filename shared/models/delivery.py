@@ -13,7 +13,9 @@ class Outcome(Enum):
 
     SENT = "sent"
     GONE = "gone"  # 410: the connection is over
-    FAILED = "failed"  # refused, or still throttled or failing after the retries
+    FAILED = "failed"  # refused, or still failing after the retries
+    SLOW = "slow"  # 429: the recipient reads too slowly
+    THROTTLED = "throttled"  # 429: the account is throttled, until the deadline
     DROPPED = "dropped"  # not sent before the deadline
 
 
@@ -29,14 +31,17 @@ class ConnectionSender(Protocol):
     """Sends to connections; implemented by `shared.fanout.connection_gateway`."""
 
     def post_many(
-        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int, *, live: bool = False
     ) -> Mapping[str, Outcome]:
         """Send `data` to all connections in parallel.
 
-        Posts not sent by `deadline_at` (ms since the epoch) are DROPPED.
+        Posts not sent by `deadline_at` (ms since the epoch) are DROPPED. `live` data is not retried
+        for slow recipients, so that they delay no others.
         """
 
-    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+    def post_batches(
+        self, batches: Sequence[Batch], deadline_at: int, *, live: bool = False
+    ) -> list[dict[str, Outcome]]:
         """Send several bodies as `post_many` does, within one concurrency limit.
 
         Returns one result per batch.

@@ -14,6 +14,7 @@ class ShardRequest(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     connection_ids: list[str]
     message: str
     deadline_at: int
+    live: bool = False
 
 
 class ShardResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_defaults=True):
@@ -21,4 +22,6 @@ class ShardResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omi
 
     gone: list[str] = []
     failed: list[str] = []
+    slow: list[str] = []
+    throttled: list[str] = []
     dropped: list[str] = []

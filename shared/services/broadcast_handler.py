@@ -25,18 +25,32 @@ _REMOVAL_SECONDS = 1.0
 class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """Counts for one fan-out to one audience.
 
-    `failure_count` covers posts that were refused or failed after all retries, `dropped_count`
-    posts cut off by the deadline. `error` is set if the audience could not be looked up.
+    `failure_count` covers posts that were refused or failed after all retries, `slow_count`
+    recipients that read too slowly, `throttled_count` posts refused because the account is
+    throttled, `dropped_count` posts cut off by the deadline. `error` is set if the audience could
+    not be looked up.
     """
 
     session_id: str
     language: str
     success_count: int = 0
     failure_count: int = 0
+    slow_count: int = 0
+    throttled_count: int = 0
     dropped_count: int = 0
     stale_removed: int = 0
     duration_ms: float = 0.0
     error: str | None = None
+
+    @property
+    def refused_count(self) -> int:
+        """Posts that were refused, for any reason."""
+        return self.failure_count + self.slow_count + self.throttled_count
+
+    @property
+    def missed_count(self) -> int:
+        """Recipients that are connected but were not reached."""
+        return self.refused_count + self.dropped_count
 
 
 class Delivery(NamedTuple):
@@ -77,20 +91,21 @@ class BroadcastHandler:
     def broadcast_to_language(
         self, session: Session, language: str, data: bytes, deadline_at: int
     ) -> BroadcastResult:
-        """Send one message to the audience of a language in the session.
+        """Send one chunk to the audience of a language in the session.
 
         `data` is the encoded message. Posts that have not been sent by `deadline_at` (ms since
         the epoch) are dropped.
         """
         audience = LanguageAudience(session, language, self._rosters)
-        return self.broadcast([(audience, data)], deadline_at)[0].result
+        return self.broadcast([(audience, data)], deadline_at, live=True)[0].result
 
     def broadcast(
-        self, messages: Sequence[tuple[Audience, bytes]], deadline_at: int
+        self, messages: Sequence[tuple[Audience, bytes]], deadline_at: int, *, live: bool = False
     ) -> list[Delivery]:
         """Send each message to its audience, all in parallel under one concurrency limit.
 
-        Returns one delivery per message, in order.
+        Messages that are not `live` are retried for slow recipients. Returns one delivery per
+        message, in order.
         """
         started_at = self._clock.monotonic()
         lookups = [self._look_up(audience) for audience, _ in messages]
@@ -100,6 +115,7 @@ class BroadcastHandler:
                 for ids, (_, data) in zip(lookups, messages, strict=True)
             ],
             deadline_at,
+            live=live,
         )
         return [
             Delivery(self._conclude(audience, found, lookup, started_at), found)
@@ -131,6 +147,8 @@ class BroadcastHandler:
             language=audience.label,
             success_count=tally[Outcome.SENT],
             failure_count=tally[Outcome.FAILED],
+            slow_count=tally[Outcome.SLOW],
+            throttled_count=tally[Outcome.THROTTLED],
             dropped_count=tally[Outcome.DROPPED],
             stale_removed=tally[Outcome.GONE],
             duration_ms=duration_ms,
@@ -167,6 +185,8 @@ def measure_fanout(telemetry: Telemetry, result: BroadcastResult) -> None:
     telemetry.count("FanoutDelivered", result.success_count, **context)
     for name, value in (
         ("FanoutFailed", result.failure_count),
+        ("FanoutSlow", result.slow_count),
+        ("FanoutThrottled", result.throttled_count),
         ("FanoutDropped", result.dropped_count),
         ("FanoutStale", result.stale_removed),
     ):
@@ -179,7 +199,7 @@ def measure_captions(telemetry: Telemetry, result: BroadcastResult) -> None:
     """Record the metrics of a caption fan-out, kept apart from those of audio."""
     for name, value in (
         ("CaptionsDelivered", result.success_count),
-        ("CaptionsFailed", result.failure_count),
+        ("CaptionsFailed", result.refused_count),
         ("CaptionsDropped", result.dropped_count),
     ):
         if value:

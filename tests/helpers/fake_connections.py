@@ -56,12 +56,14 @@ class FakeConnections:
         return [post.connection_id for post in self.posts if post.outcome is Outcome.SENT]
 
     def post_many(
-        self, connection_ids: Sequence[str], data: bytes, deadline_at: int
+        self, connection_ids: Sequence[str], data: bytes, deadline_at: int, *, live: bool = False
     ) -> dict[str, Outcome]:
         """See `ConnectionSender.post_many`."""
-        return self.post_batches([Batch(connection_ids, data)], deadline_at)[0]
+        return self.post_batches([Batch(connection_ids, data)], deadline_at, live=live)[0]
 
-    def post_batches(self, batches: Sequence[Batch], deadline_at: int) -> list[dict[str, Outcome]]:
+    def post_batches(
+        self, batches: Sequence[Batch], deadline_at: int, *, live: bool = False
+    ) -> list[dict[str, Outcome]]:
         """See `ConnectionSender.post_batches`."""
         return [
             {

@@ -85,7 +85,9 @@ class CaptionService:
         )
         try:
             self._broadcasts.broadcast(
-                [(audience, encode(caption))], caller.received_at + deadline_ms
+                [(audience, encode(caption))],
+                caller.received_at + deadline_ms,
+                live=not request.final,
             )
         finally:
             self._rosters.wait_for_refreshes()

@@ -17,11 +17,16 @@ class ShardService:
     def send(self, request: ShardRequest) -> ShardResult:
         """Post to every connection of the shard."""
         outcomes = self._sender.post_many(
-            request.connection_ids, request.message.encode(), request.deadline_at
+            request.connection_ids,
+            request.message.encode(),
+            request.deadline_at,
+            live=request.live,
         )
         return ShardResult(
             gone=_with(Outcome.GONE, outcomes),
             failed=_with(Outcome.FAILED, outcomes),
+            slow=_with(Outcome.SLOW, outcomes),
+            throttled=_with(Outcome.THROTTLED, outcomes),
             dropped=_with(Outcome.DROPPED, outcomes),
         )
 

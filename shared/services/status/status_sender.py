@@ -14,7 +14,7 @@ from shared.services.status.status_service import status_of
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-_ERRORS = (Outcome.GONE, Outcome.FAILED, Outcome.DROPPED)
+_ERRORS = (Outcome.GONE, Outcome.FAILED, Outcome.SLOW, Outcome.THROTTLED, Outcome.DROPPED)
 # Time limit for removing gone speakers after one batch (s).
 _REMOVAL_SECONDS = 2.0
 

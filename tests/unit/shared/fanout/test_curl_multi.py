@@ -98,7 +98,8 @@ def test_counts_errors(multi: CurlMulti) -> None:
     [
         ((200, 202, 204), PostReply.ACCEPTED),
         ((410,), PostReply.GONE),
-        ((429, 500, 502, 503, 504), PostReply.TRY_LATER),
+        ((429,), PostReply.THROTTLED),
+        ((500, 502, 503, 504), PostReply.TRY_LATER),
         ((301, 400, 403, 404, 408, 413), PostReply.REFUSED),
     ],
 )

@@ -124,15 +124,19 @@ class AnyFanout(RuleBasedStateMachine):
 
     @initialize(
         count=st.integers(0, 12),
-        concurrency=st.integers(1, 4),
+        concurrency=st.integers(1, 12),
         deadline=st.floats(0.0, 1.5),
+        live=st.booleans(),
+        known_slow=st.sets(st.integers(0, 11)),
     )
-    def begin(self, count: int, concurrency: int, deadline: float) -> None:
+    def begin(
+        self, count: int, concurrency: int, deadline: float, live: bool, known_slow: set[int]
+    ) -> None:
         self.count = count
         self.concurrency = concurrency
         self.deadline = deadline
         self.now = 0.0
-        self.plan = FanoutPlan(count, concurrency, deadline)
+        self.plan = FanoutPlan(count, concurrency, deadline, live=live, known_slow=known_slow)
         self.in_flight: list[int] = []
         self.attempts: Counter[int] = Counter()
         self.resets: Counter[int] = Counter()
@@ -156,9 +160,9 @@ class AnyFanout(RuleBasedStateMachine):
         request = self.in_flight.pop(index % len(self.in_flight))
         if reply is PostReply.RESET:
             self.resets[request] += 1
-        elif reply is PostReply.TRY_LATER:
+        elif reply in {PostReply.TRY_LATER, PostReply.THROTTLED}:
             counted = self.attempts[request] - self.resets[request]
-            self.not_before[request] = self.now + (0.1 if counted == 1 else 0.2)
+            self.not_before[request] = self.now + 0.1 * 2 ** (counted - 1)
         self.plan.finish(request, reply, self.now)
 
     @rule(seconds=st.floats(0.0, 0.3))
@@ -181,7 +185,8 @@ class AnyFanout(RuleBasedStateMachine):
     def keeps_its_promises(self) -> None:
         assert len(self.in_flight) <= self.concurrency
         for request, attempts in self.attempts.items():
-            assert attempts - min(self.resets[request], 1) <= 3
+            # Retries after 0.1, 0.3, 0.7 and 1.5 s; the deadline is at most 1.5 s.
+            assert attempts - min(self.resets[request], 1) <= 4
         decided = len(self.plan.outcomes())
         assert self.plan.done == (decided == self.count)
         if self.plan.done:
@@ -193,10 +198,10 @@ class AnyFanout(RuleBasedStateMachine):
         if not hasattr(self, "plan"):
             return
         for request in self.in_flight:
-            self.plan.finish(request, PostReply.TRY_LATER, self.now)
-        for _ in range(4 * self.count + 2):
+            self.plan.finish(request, PostReply.THROTTLED, self.now)
+        for _ in range(5 * self.count + 2):
             while (next_request := self.plan.take(self.now)) is not None:
-                self.plan.finish(next_request, PostReply.TRY_LATER, self.now)
+                self.plan.finish(next_request, PostReply.THROTTLED, self.now)
             if self.plan.done or self.plan.expire(self.now):
                 break
             assert self.plan.wake_at() > self.now

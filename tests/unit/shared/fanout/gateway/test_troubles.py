@@ -32,10 +32,50 @@ def test_retries_throttling_and_faults(
     assert server.bodies("a") == [b"audio"] * 3
 
 
-def test_fails_when_throttled_three_times(server: ConnectionsServer, connect: Connect) -> None:
-    server.script("a", 429, 429, 429, 200)
-    assert connect(server).post("a", b"audio", in_ms(5_000)) is Outcome.FAILED
+@pytest.mark.parametrize(("status", "outcome"), [(429, Outcome.SLOW), (500, Outcome.FAILED)])
+def test_gives_up_after_two_retries(
+    server: ConnectionsServer, connect: Connect, status: int, outcome: Outcome
+) -> None:
+    server.script("a", status, status, status, 200)
+    assert connect(server).post("a", b"control", in_ms(5_000)) is outcome
     assert len(server.bodies("a")) == 3
+
+
+def test_live_audio_is_not_retried_for_a_slow_recipient(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    server.statuses["slow"] = 429
+    outcomes = connect(server).post_many(["slow", "a", "b"], b"audio", in_ms(5_000), live=True)
+    assert outcomes == {"slow": Outcome.SLOW, "a": Outcome.SENT, "b": Outcome.SENT}
+    assert len(server.bodies("slow")) == 1
+
+
+def test_a_slow_recipient_is_skipped_by_live_audio_alone(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    class StoppedClock(SystemClock):
+        def monotonic(self) -> float:
+            return 1.0
+
+    server.statuses["slow"] = 429
+    gateway = connect(server, clock=StoppedClock())
+    for _ in range(3):
+        assert gateway.post_many(["slow"], b"audio", in_ms(5_000), live=True) == {
+            "slow": Outcome.SLOW
+        }
+    assert len(server.bodies("slow")) == 2
+    server.statuses["slow"] = 200
+    assert gateway.post("slow", b"control", in_ms(5_000)) is Outcome.SENT
+
+
+def test_throttling_of_the_account_is_retried_for_live_audio(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    ids = [f"L{number}" for number in range(10)]
+    for connection_id in ids[:6]:
+        server.script(connection_id, 429, 429)
+    outcomes = connect(server).post_many(ids, b"audio", in_ms(5_000), live=True)
+    assert set(outcomes.values()) == {Outcome.SENT}
 
 
 @pytest.mark.parametrize("status", [301, 400, 403, 404, 413])
