@@ -16,6 +16,8 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.loaders import Loader
 from botocore.session import Session
 
+from shared.aws.dynamodb_responses import decode_fast
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -73,12 +75,17 @@ def _session() -> Session:
 
 def dynamodb_client() -> DynamoDBClient:
     """Create a DynamoDB client. botocore reads Region and endpoint from the environment."""
-    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_DYNAMODB))
+    return _dynamodb(_DYNAMODB)
 
 
 def fail_fast_dynamodb_client() -> DynamoDBClient:
     """Create a DynamoDB client with short time-outs and no retries."""
-    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_FAIL_FAST_DYNAMODB))
+    return _dynamodb(_FAIL_FAST_DYNAMODB)
+
+
+def _dynamodb(config: Config) -> DynamoDBClient:
+    client = cast("DynamoDBClient", _session().create_client("dynamodb", config=config))
+    return decode_fast(client)
 
 
 def sqs_client() -> SQSClient:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from shared.data_access.connection_items import (
@@ -230,29 +232,32 @@ class ConnectionsRepository:
         Includes replaced connections until they are closed: they still receive audio, but are not
         counted (`Connection.replaced_at`).
         """
-        return self._query("#session = :session", session_id)
+        seat_of = cache(Seat.parse)  # thousands of connections have few different seats
+        members = self._members("#session = :session", session_id)
+        return [(connection_id, seat_of(seat)) for connection_id, seat in members]
 
     def seated(self, session_id: str, seat: Seat) -> list[str]:
         """IDs of the connections in one kind of seat; eventually consistent."""
-        found = self._query(
+        members = self._members(
             "#session = :session AND #seat = :seat",
             session_id,
             names={"#seat": schema.SEAT},
             values={":seat": str(seat)},
         )
-        return [connection_id for connection_id, _ in found]
+        return [connection_id for connection_id, _ in members]
 
-    def _query(
+    def _members(
         self,
         condition: str,
         session_id: str,
         names: dict[str, str] | None = None,
         values: dict[str, Any] | None = None,
-    ) -> list[tuple[str, Seat]]:
-        items = self._table.query(
+    ) -> Iterator[tuple[str, ...]]:
+        """IDs and seats of connections."""
+        return self._table.query_strings(
             schema.AUDIENCE_INDEX,
             condition,
+            (schema.CONNECTION_ID, schema.SEAT),
             names={"#session": schema.SESSION_ID, **(names or {})},
             values={":session": session_id, **(values or {})},
         )
-        return [(item[schema.CONNECTION_ID], Seat.parse(item[schema.SEAT])) for item in items]

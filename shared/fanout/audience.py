@@ -60,9 +60,9 @@ class LanguageAudience:
         """Read the language's seats; for the floor, the roster, by the session's channels."""
         if self.label != self.session.source_language:
             seats = self.rosters.of(self.session_id, Seat("listener", self.label))
-            return seats.members_except(self.except_for)
+            return _without(self.except_for, seats.members())
         recipients = self.rosters.of(self.session_id).floor_recipients(self.session)
-        return [member for member in recipients if member != self.except_for]
+        return _without(self.except_for, recipients)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class MembersAudience:
 
     def connection_ids(self) -> Sequence[str]:
         """Return all members but one."""
-        return self.rosters.of(self.session_id).members_except(self.except_for)
+        return _without(self.except_for, self.rosters.of(self.session_id).members())
 
 
 @dataclass(frozen=True)
@@ -132,3 +132,9 @@ class DevicesAudience:
     def connection_ids(self) -> Sequence[str]:
         """Run one strongly consistent query."""
         return self.online()
+
+
+def _without(connection_id: str | None, members: Sequence[str]) -> Sequence[str]:
+    if connection_id is None:
+        return members
+    return [member for member in members if member != connection_id]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -23,27 +25,53 @@ _MAX_ROSTERS = 256
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """The seats of a session, or those of one kind, at one moment."""
+    """The connection ids of a session, or of one of its seats, at one moment.
 
-    seats: tuple[tuple[str, Seat], ...]
+    A roster serves several chunks, so it is grouped once, when it is read.
+    """
 
-    def floor_recipients(self, session: Session) -> list[str]:
+    by_seat: Mapping[Seat, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, members: Iterable[tuple[str, Seat]]) -> Roster:
+        """Group connections by their seats."""
+        groups: dict[Seat, list[str]] = {}
+        for connection_id, seat in members:
+            groups.setdefault(seat, []).append(connection_id)
+        return cls({seat: tuple(group) for seat, group in groups.items()})
+
+    def floor_recipients(self, session: Session) -> Sequence[str]:
         """Return everyone who hears the floor.
 
         These are the listeners of the source language, the listeners of languages without an
         interpreter, and all interpreters; never the speaker.
         """
         interpreted = session.interpreted()
-        return [
-            connection_id
-            for connection_id, seat in self.seats
+        return _concatenated(
+            group
+            for seat, group in self.by_seat.items()
             if seat.role == "interpreter"
             or (seat.role == "listener" and seat.language not in interpreted)
-        ]
+        )
 
-    def members_except(self, connection_id: str | None) -> list[str]:
-        """Return all members but one."""
-        return [member for member, _ in self.seats if member != connection_id]
+    def members(self) -> Sequence[str]:
+        """Return all members."""
+        return _concatenated(self.by_seat.values())
+
+    def without(self, connection_id: str) -> Roster:
+        """Return the roster without one connection."""
+        return Roster(
+            {
+                seat: tuple(member for member in group if member != connection_id)
+                if connection_id in group
+                else group
+                for seat, group in self.by_seat.items()
+            }
+        )
+
+
+def _concatenated(groups: Iterable[tuple[str, ...]]) -> list[str]:
+    return list(chain.from_iterable(groups))
 
 
 class RosterSource(Protocol):
@@ -66,9 +94,8 @@ class Rosters:
     def of(self, session_id: str, seat: Seat | None = None) -> Roster:
         """Read the roster with one query. Raises StoreUnavailableError."""
         if seat is None:
-            return Roster(tuple(self._connections.roster(session_id)))
-        members = self._connections.seated(session_id, seat)
-        return Roster(tuple((member, seat) for member in members))
+            return Roster.of(self._connections.roster(session_id))
+        return Roster({seat: tuple(self._connections.seated(session_id, seat))})
 
 
 # A session, and a seat if the roster is of one seat.
@@ -135,9 +162,7 @@ class RosterCache:
         """Remove a gone connection from the session's cached rosters."""
         for (cached_session, _), cached in self._cached.items():
             if cached_session == session_id:
-                cached.roster = Roster(
-                    tuple(member for member in cached.roster.seats if member[0] != connection_id)
-                )
+                cached.roster = cached.roster.without(connection_id)
 
     def _store(self, key: _Key, roster: Roster, read_at: float) -> Roster:
         self._cached[key] = _CachedRoster(roster, read_at)

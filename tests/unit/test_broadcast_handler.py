@@ -64,7 +64,7 @@ class Stage:
         self.clock.advance(self.lookup_takes_ms)
         if self.lookup_fails:
             raise StoreUnavailableError("query: ThrottlingException")
-        return Roster(tuple(each for each in self.seats.items() if seat in {None, each[1]}))
+        return Roster.of(each for each in self.seats.items() if seat in {None, each[1]})
 
     def remove(self, session_id: str, connection_id: str) -> None:
         self.removed.append((session_id, connection_id))

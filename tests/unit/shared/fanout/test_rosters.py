@@ -51,7 +51,7 @@ class Source:
             raise StoreUnavailableError("query: down")
         self.reads += 1
         seat = seat or Seat("listener", "es")
-        return Roster(tuple((f"c{number}", seat) for number in range(self.reads)))
+        return Roster.of((f"c{number}", seat) for number in range(self.reads))
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def cache(source: Source, beside: Beside, clock: ManualClock) -> RosterCache:
 
 def chunk(cache: RosterCache, beside: Beside) -> int:
     """Use the roster for one chunk; returns the number of recipients."""
-    size = len(cache.of("s").seats)
+    size = len(cache.of("s").members())
     beside.run()
     cache.wait_for_refreshes()
     return size
@@ -154,8 +154,8 @@ def test_gone_member_is_removed_from_every_roster_of_the_session(
 
     cache.forget("s", "c0")
 
-    assert cache.of("s").seats == ()
-    assert cache.of("s", spanish).seats == (("c1", spanish),)
+    assert cache.of("s").members() == []
+    assert cache.of("s", spanish).members() == ["c1"]
     assert source.reads == 2
 
 
@@ -174,8 +174,8 @@ def test_rosters_of_seats_are_refreshed_one_by_one(
     cache.wait_for_refreshes()
 
     assert source.reads == 3
-    assert len(cache.of("s", spanish).seats) == 3
-    assert {seat for _, seat in cache.of("s", french).seats} == {french}
+    assert len(cache.of("s", spanish).members()) == 3
+    assert set(cache.of("s", french).by_seat) == {french}
 
 
 def test_cache_is_bounded(cache: RosterCache, source: Source) -> None:
