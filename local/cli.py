@@ -18,6 +18,7 @@ from local.base import processes
 from local.base.errors import LocalError
 from local.base.loopback import HOST
 from local.endpoints import Endpoints
+from local.faults import fault_file
 from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from local.local_stack import LocalStack, Options
 from local.overrides import function_settings, service_endpoints
@@ -123,6 +124,12 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         " disables throttling, for load tests (default: %(default)g)",
     )
     parser.add_argument(
+        "--faults",
+        type=Path,
+        metavar="FILE",
+        help="faults to inject, as TOML or JSON; see docs/faults.md",
+    )
+    parser.add_argument(
         "--no-verify-signatures",
         action="store_true",
         help="accept calls of functions without checking signatures and permissions",
@@ -152,6 +159,10 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         parser.error(f"--set: {error}")
     if parsed.source is not None and (parsed.template is None or not parsed.source.is_dir()):
         parser.error("--source: expected a folder, together with --template")
+    try:
+        faults = fault_file.load(parsed.faults) if parsed.faults is not None else None
+    except fault_file.FaultFileError as error:
+        parser.error(f"--faults: {error}")
     options = Options(
         port=parsed.port,
         stage=parsed.stage,
@@ -165,6 +176,7 @@ def _parse(arguments: Sequence[str] | None) -> tuple[Options, bool]:
         schedule_seconds=parsed.schedule_seconds,
         token_seconds=parsed.token_seconds,
         throttle_factor=parsed.throttles,
+        faults=faults,
     )
     return options, parsed.ready_json
 

@@ -15,6 +15,11 @@ from local.base.loopback import HOST
 from local.base.state_dir import StateDir
 from local.base.tasks import wait_for_all
 from local.endpoints import Endpoints
+from local.faults import fault_file
+from local.faults.injector import FaultInjector
+from local.faults.invocations import FaultyInvoker
+from local.faults.plan import FaultPlan
+from local.faults.sockets import SocketFaults
 from local.gateway.connections import Connections
 from local.gateway.http import HttpGateway
 from local.gateway.throttles import Throttles
@@ -24,6 +29,7 @@ from local.identity.cognito_issuer import DEFAULT_LIFETIME_SECONDS
 from local.overrides import LOCAL_SETTINGS
 from local.runtime import live_code
 from local.runtime.functions import Functions, build_pools
+from local.runtime.invocation import Invoker
 from local.runtime.live_code import LiveCode
 from local.services.access_control import AccessControl
 from local.services.aws_services import AwsServices
@@ -55,6 +61,8 @@ class Options:
     - `token_seconds`: default lifetime of tokens.
     - `throttle_factor`: multiplies API Gateway's limits of the stage and the account; 0 disables
       throttling.
+    - `faults`: faults to inject, which can be replaced while the stack runs; None injects none and
+      leaves their code out.
     """
 
     port: int = 0
@@ -70,6 +78,7 @@ class Options:
     schedule_seconds: float | None = None
     token_seconds: int = DEFAULT_LIFETIME_SECONDS
     throttle_factor: float = 1.0
+    faults: FaultPlan | None = None
 
 
 class LocalStack:
@@ -94,6 +103,8 @@ class LocalStack:
         #: Access control of the services; None before `start`.
         self.access: AccessControl | None = None
         self.logs: Path | None = None
+        #: Injects faults; None without a plan in the options and before `start`.
+        self.faults: FaultInjector | None = None
 
     async def start(self) -> Endpoints:
         """Start all parts; returns when every function has a warm worker.
@@ -110,6 +121,10 @@ class LocalStack:
     async def stop(self) -> None:
         """Stop all parts: clients first, then functions, then the services that they call."""
         await self._cleanup.aclose()
+        if self.faults is not None:
+            for line in self.faults.report():
+                self._report(line)
+            self.faults = None
 
     async def failed(self) -> str:
         """Wait for a failure that ends the stack; returns the reason."""
@@ -131,6 +146,9 @@ class LocalStack:
         loading = loop.create_task(self._timed("template", self._load(state)))
         await wait_for_all(starting, loading)
         database, stack = starting.result(), loading.result()
+        if options.faults is not None:
+            fault_file.check(options.faults, stack)
+            self.faults = FaultInjector(options.faults, self._clock)
         live = self._live_code(stack, state)
         if live is not None:
             stack = live.stack
@@ -151,6 +169,7 @@ class LocalStack:
             self._clock,
             token_seconds=options.token_seconds,
             throttles=throttles,
+            faults=self.faults,
         )
         self._cleanup.callback(services.close)
         addresses = await services.start(
@@ -184,7 +203,10 @@ class LocalStack:
             self._cleanup.callback(live.start_reloading(functions, self._report))
 
         # Last, so that clients connect only when all parts are ready.
-        gateway = Gateway(stack, connections, functions, self._clock, throttles=throttles)
+        invoker: Invoker = functions
+        if self.faults is not None:
+            invoker = FaultyInvoker(functions, self.faults, SocketFaults(connections))
+        gateway = Gateway(stack, connections, invoker, self._clock, throttles=throttles)
         self._cleanup.push_async_callback(gateway.stop)
         http_url = await self._serve_http(stack, services, functions)
         await gateway.listen(*sockets)

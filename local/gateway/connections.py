@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from enum import Enum
 
@@ -90,6 +90,14 @@ class ClientConnection:
             transport.write(chunk)
         self.last_active = self._clock.monotonic()
         return PostResult.SENT
+
+    def abort(self) -> None:
+        """Drop the connection without a close frame."""
+        self._transport.abort()
+
+    def interpose(self, wrap: Callable[[asyncio.Transport], asyncio.Transport]) -> None:
+        """Use `wrap(transport)` instead of the socket's transport from now on."""
+        self._transport = self._socket.transport = wrap(self._transport)
 
     async def reply(self, text: str) -> None:
         """Send a reply and wait until it is written; drop a client that does not read."""

@@ -73,6 +73,10 @@ class Response:
         return cls(status, body, [("Content-Type", "application/json"), *headers])
 
 
+class ConnectionDropped(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a handler to drop the connection instead of an answer."""
+
+
 _TOO_LARGE = Response.json(413, {"message": "request body too large"})
 Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
@@ -268,6 +272,9 @@ class _HttpConnection(asyncio.Protocol):
     def _serve(self, request: Request, *, keep_alive: bool) -> None:
         try:
             result = self._handler(request)
+        except ConnectionDropped:
+            self._transport.abort()
+            return
         except Exception:  # noqa: BLE001 - the boundary: one request fails, not the server
             self._answer(_internal_error(), keep_alive=keep_alive)
             return
@@ -287,6 +294,9 @@ class _HttpConnection(asyncio.Protocol):
             self._answer(Response(503), keep_alive=False)
             return
         error = task.exception()
+        if isinstance(error, ConnectionDropped):
+            self._transport.abort()
+            return
         response = task.result() if error is None else _internal_error(error)
         self._answer(response, keep_alive=keep_alive)
         self._proceed()

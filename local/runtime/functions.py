@@ -68,6 +68,10 @@ class Functions:
         """Raise UnknownFunctionError if the function does not exist."""
         self._pool(function)
 
+    def kill_busy(self, function: str) -> bool:
+        """Kill a worker in the middle of an invocation; returns whether there was one."""
+        return self._pool(function).kill_busy()
+
     # Hot reload
 
     def before_invocation(self, callback: Callable[[], None]) -> None:

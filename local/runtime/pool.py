@@ -150,6 +150,13 @@ class FunctionPool:
         """Run the function once without waiting for it. Raises as `invoke` does."""
         self._submit(payload)
 
+    def kill_busy(self) -> bool:
+        """Kill a worker in the middle of an invocation; returns whether there was one."""
+        worker = next((worker for worker in self._workers if worker.busy), None)
+        if worker is not None:
+            worker.kill()
+        return worker is not None
+
     # WorkerOwner
 
     def worker_idle(self, worker: Worker) -> None:

@@ -110,6 +110,16 @@ class Worker:
             self._api.current.finish(_STOPPING)
         self._cleanup()
 
+    @property
+    def busy(self) -> bool:
+        """Whether it runs an invocation."""
+        return self._api.current is not None
+
+    def kill(self) -> None:
+        """Kill the process, as if it had crashed; the owner learns when it has ended."""
+        if self._process is not None:
+            processes.signal_group(self._process)
+
     def _on_idle(self) -> None:
         if not self.ready:
             self.ready = True
@@ -126,7 +136,7 @@ class Worker:
 
     def _init_timed_out(self) -> None:
         self.init_error = Outcome.failure("Sandbox.Timedout", "the init phase took too long")
-        self._kill()
+        self.kill()
 
     def _timed_out(self, invocation: Invocation) -> None:
         seconds = self._function.timeout_seconds
@@ -134,11 +144,7 @@ class Worker:
             f"RequestId: {invocation.request_id} Error: Task timed out after {seconds:.2f} seconds"
         )
         invocation.finish(Outcome.failure("Sandbox.Timedout", message))
-        self._kill()
-
-    def _kill(self) -> None:
-        if self._process is not None:
-            processes.signal_group(self._process)
+        self.kill()
 
     async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
         status = await process.wait()

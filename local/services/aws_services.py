@@ -7,6 +7,10 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 from local.base.loopback import HOST
+from local.faults.database import FaultyDatabase
+from local.faults.injector import FaultInjector
+from local.faults.posts import FaultyPosts
+from local.faults.sockets import SocketFaults
 from local.gateway import management
 from local.gateway.connections import Connections
 from local.gateway.throttles import Throttles
@@ -34,12 +38,14 @@ class AwsServices:
         *,
         token_seconds: int,
         throttles: Throttles,
+        faults: FaultInjector | None = None,
     ) -> None:
         self._stack = stack
         self._access = access
         self._clock = clock
         self._token_seconds = token_seconds
         self._throttles = throttles
+        self._faults = faults
         self._cleanup = ExitStack()
         #: Verifies tokens; None without a user pool and before `start`.
         self.verifier: JwtVerifier | None = None
@@ -60,7 +66,7 @@ class AwsServices:
         `websocket_port`. Raises PortTakenError.
         """
         return Addresses(
-            management_port=await self._start_management(connections),
+            management_port=await self._start_management(connections, functions),
             lambda_port=await self._start_lambda(functions),
             dynamodb_port=await self._start_dynamodb(dynamodb_port),
             token_port=await self._start_token_issuer(token_port),
@@ -93,14 +99,23 @@ class AwsServices:
         """Stop listening and close all connections."""
         self._cleanup.close()
 
-    async def _start_management(self, connections: Connections) -> int:
+    async def _start_management(self, connections: Connections, functions: Functions) -> int:
         api = management.ManagementApi(
             self._stack.websocket.stage,
             connections,
             self._access.connections(),
             self._throttles,
         )
-        return await self._serve(api.handle, management.MAX_BODY_BYTES)
+        handler: Handler = api.handle
+        if self._faults is not None:
+            handler = FaultyPosts(
+                api.handle,
+                self._faults,
+                SocketFaults(connections),
+                functions,
+                list(self._stack.functions),
+            ).handle
+        return await self._serve(handler, management.MAX_BODY_BYTES)
 
     async def _start_lambda(self, functions: Functions) -> int:
         api = invoke.LambdaApi(functions, self._access.invocations())
@@ -109,7 +124,10 @@ class AwsServices:
     async def _start_dynamodb(self, port: int) -> int:
         database = self._access.database(port)
         self._cleanup.callback(database.close)
-        return await self._serve(database.handle, proxy.MAX_BODY_BYTES)
+        handler: Handler = database.handle
+        if self._faults is not None:
+            handler = FaultyDatabase(handler, self._faults).handle
+        return await self._serve(handler, proxy.MAX_BODY_BYTES)
 
     async def _start_token_issuer(self, wanted_port: int) -> int:
         pool = self._stack.user_pool

@@ -31,13 +31,13 @@ class Served:
         self.invoker = ScriptedInvoker()
         self.connections = Connections()
         self.gateway = Gateway(stack, self.connections, self.invoker, clock, limits)
-        self._api = ManagementApi(stack.websocket.stage, self.connections, allow_all)
+        self.api = ManagementApi(stack.websocket.stage, self.connections, allow_all)
         self._listeners = loopback.bind(0)
         self.port: int = self._listeners[0].getsockname()[1]
         self._clients: list[ClientConnection] = []
 
     async def start(self) -> None:
-        self._server = await HttpServer.listen(self._api.handle, max_body_bytes=MAX_BODY_BYTES)
+        self._server = await HttpServer.listen(self.api.handle, max_body_bytes=MAX_BODY_BYTES)
         self.management_port = self._server.port
         await self.gateway.listen(*self._listeners)
 

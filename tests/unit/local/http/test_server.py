@@ -13,7 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.http.server import Handler, HttpServer, Request, Response, _HttpConnection
+from local.http.server import (
+    ConnectionDropped,
+    Handler,
+    HttpServer,
+    Request,
+    Response,
+    _HttpConnection,
+)
 
 LIMIT = 1_000
 
@@ -25,6 +32,10 @@ class FakeTransport:
         self.written = b""
         self.closing = False
         self.reading = True
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
 
     def write(self, data: bytes) -> None:
         self.written += data
@@ -268,3 +279,19 @@ async def test_closing_the_server_drops_its_connections() -> None:
         await asyncio.wait_for(reader.read(), 5)
     assert reader.at_eof() or reader.exception() is not None
     writer.close()
+
+
+async def test_a_handler_can_drop_the_connection() -> None:
+    async def later(_request: Request) -> Response:
+        raise ConnectionDropped
+
+    def at_once(_request: Request) -> Response:
+        raise ConnectionDropped
+
+    for handler in (at_once, later):
+        connection, transport = open_connection(handler)
+        connection.data_received(encoded("GET", "/", b"", chunked=False))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert transport.aborted
+        assert transport.written == b""
