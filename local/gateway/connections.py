@@ -9,6 +9,7 @@ from enum import Enum
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
 from local.gateway.websocket_events import WebSocketEventFactory
@@ -27,6 +28,17 @@ class PostResult(Enum):
     SENT = "sent"
     GONE = "gone"
     BUFFER_FULL = "buffer full"
+
+
+class TextMessage:
+    """A message to any number of clients, framed once: frames of a server are not masked."""
+
+    __slots__ = ("body", "frame")
+
+    def __init__(self, body: bytes) -> None:
+        """Frame `body`, which must be UTF-8."""
+        self.body = body
+        self.frame = Frame(Opcode.TEXT, body).serialize(mask=False)
 
 
 class ClientConnection:
@@ -75,19 +87,19 @@ class ClientConnection:
         """Restart the idle timeout."""
         self.last_active = self._clock.monotonic()
 
-    def post(self, data: bytes) -> PostResult:
-        """Send `data`, which must be UTF-8, without waiting.
+    def post(self, message: TextMessage) -> PostResult:
+        """Send a message without waiting.
 
-        To wait for a listener that does not read would delay the audio of all others.
+        To wait for a listener that does not read would delay the audio of all others. The frame
+        does not pass through `websockets`, which would frame it for each listener again: no
+        extension changes it, and replies, the only other messages, are never fragmented.
         """
-        protocol, transport = self._protocol, self._transport
-        if protocol.state is not OPEN or transport.is_closing():
+        transport = self._transport
+        if self._protocol.state is not OPEN or transport.is_closing():
             return PostResult.GONE
-        if transport.get_write_buffer_size() + len(data) > self._max_buffer:
+        if transport.get_write_buffer_size() + len(message.body) > self._max_buffer:
             return PostResult.BUFFER_FULL
-        protocol.send_text(data)
-        for chunk in protocol.data_to_send():
-            transport.write(chunk)
+        transport.write(message.frame)
         self.last_active = self._clock.monotonic()
         return PostResult.SENT
 

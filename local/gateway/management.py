@@ -7,9 +7,10 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-c
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from urllib.parse import unquote
 
-from local.gateway.connections import ClientConnection, Connections, PostResult
+from local.gateway.connections import ClientConnection, Connections, PostResult, TextMessage
 from local.gateway.routing import MAX_MESSAGE_BYTES
 from local.gateway.throttles import TOO_MANY, Throttles
 from local.gateway.websocket_events import is_id
@@ -18,17 +19,17 @@ from local.iam.request_authorizer import RequestCheck
 
 # Larger than the message quota, so that a message over it gets AWS's error.
 MAX_BODY_BYTES = 8 * MAX_MESSAGE_BYTES
+# More than the connections that one machine serves.
+_CACHED_TARGETS = 16_384
 
 
 def _error(status: int, kind: str, message: str) -> Response:
     return Response.json(status, {"message": message}, [("x-amzn-ErrorType", kind)])
 
 
-_POSTED = {
-    PostResult.SENT: Response(200),
-    PostResult.GONE: _error(410, "GoneException", "the connection is closed or not open yet"),
-    PostResult.BUFFER_FULL: _error(429, "LimitExceededException", "the client reads too slowly"),
-}
+_SENT = Response(200)
+_GONE = _error(410, "GoneException", "the connection is closed or not open yet")
+_BUFFER_FULL = _error(429, "LimitExceededException", "the client reads too slowly")
 _THROTTLED = _error(429, "LimitExceededException", TOO_MANY)
 _CLOSED = Response(204)
 _TOO_LARGE = _error(413, "PayloadTooLargeException", f"more than {MAX_MESSAGE_BYTES} bytes")
@@ -52,6 +53,9 @@ class ManagementApi:
         self._connections = connections
         self._check = check
         self._throttles = throttles
+        # An audio chunk comes in hundreds of posts to the same connections as the one before.
+        self._id_of = lru_cache(maxsize=_CACHED_TARGETS)(self._parse)
+        self._last_message = TextMessage(b"")
 
     def handle(self, request: Request) -> Response:
         """Serve a call without waiting for any client."""
@@ -60,10 +64,17 @@ class ManagementApi:
             return error
         if self._throttles is not None and not self._throttles.admit_call():
             return _THROTTLED
+        connection_id = self._id_of(request.target)
+        if connection_id is None:
+            return _not_found(request)
+        return self._serve(request, connection_id)
+
+    def _parse(self, target: str) -> str | None:
+        """Connection id of a target, or None if it has none."""
         for prefix in self._prefixes:
-            if request.target.startswith(prefix):
-                return self._serve(request, unquote(request.target[len(prefix) :]))
-        return _not_found(request)
+            if target.startswith(prefix):
+                return unquote(target[len(prefix) :])
+        return None
 
     def _serve(self, request: Request, connection_id: str) -> Response:
         if request.method not in {"POST", "GET", "DELETE"}:
@@ -74,24 +85,38 @@ class ManagementApi:
         if request.method == "POST":
             return self._post(request.body, connection)
         if connection is None:
-            return _POSTED[PostResult.GONE]
+            return _GONE
         if request.method == "GET":
             return _describe(connection)
         self._connections.close(connection, 1000, "Connection Closed Normally")
         return _CLOSED
 
-    @staticmethod
-    def _post(body: bytes, connection: ClientConnection | None) -> Response:
-        if len(body) > MAX_MESSAGE_BYTES:
-            return _TOO_LARGE
-        # Most messages are ASCII, which is faster to check.
-        if not body.isascii():
-            try:
-                body.decode()
-            except UnicodeDecodeError:
+    def _post(self, body: bytes, connection: ClientConnection | None) -> Response:
+        message = self._last_message
+        if body != message.body:
+            if len(body) > MAX_MESSAGE_BYTES:
+                return _TOO_LARGE
+            if not _is_text(body):
                 # A text frame with invalid UTF-8 would make the client close its connection.
                 return _NOT_TEXT
-        return _POSTED[PostResult.GONE if connection is None else connection.post(body)]
+            message = self._last_message = TextMessage(body)
+        if connection is None:
+            return _GONE
+        result = connection.post(message)
+        if result is PostResult.SENT:
+            return _SENT
+        return _GONE if result is PostResult.GONE else _BUFFER_FULL
+
+
+def _is_text(body: bytes) -> bool:
+    # Most messages are ASCII, which is faster to check.
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _not_found(request: Request) -> Response:

@@ -51,7 +51,7 @@ class Throttles:
 
     def admit_call(self) -> bool:
         """Take a token for an @connections call; False if throttled."""
-        return self._take_from_account()
+        return not self._factor or self._take_from_account()
 
     def client_throttle(self) -> ClientThrottle:
         """Create the throttle of one connection."""

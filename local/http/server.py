@@ -26,12 +26,18 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Request(NamedTuple):
-    """A request; header names in lower case, `target` as in the request line."""
+    """A request; header names and `target` as received."""
 
     method: str
     target: str
-    raw_headers: Sequence[tuple[bytes, bytes]]
+    received_headers: Sequence[tuple[bytes, bytes]]
     body: bytes
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """All headers, with names in lower case."""
+        # Not in the parser: most posts to connections need none of their headers.
+        return [(name.lower(), value) for name, value in self.received_headers]
 
     @property
     def path(self) -> str:
@@ -78,6 +84,7 @@ class ConnectionDropped(Exception):  # noqa: N818 - an outcome, not an error
 
 
 _TOO_LARGE = Response.json(413, {"message": "request body too large"})
+_HEAD_TOO_LARGE = Response.json(431, {"message": "request head too large"})
 Handler = Callable[[Request], Response | Coroutine[Any, Any, Response]]
 
 
@@ -158,9 +165,14 @@ class _HttpConnection(asyncio.Protocol):
         self._closing = False
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._head_complete = False
+        self._continued = False
+        # Size of the data being parsed, and of all data since the last complete request: at least
+        # that of the current head.
+        self._data_bytes = 0
+        self._unfinished_bytes = 0
 
     def abort(self) -> None:
         """Drop the connection."""
@@ -182,13 +194,18 @@ class _HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._protocol_error is not None or self._closing:
             return
+        self._data_bytes = len(data)
+        self._unfinished_bytes += self._data_bytes
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             # `_reject`, called within a parser callback, ends up here too.
             if self._protocol_error is None:
                 self._protocol_error = Response.json(400, {"message": "malformed HTTP request"})
-        self._proceed()
+        if self._target:
+            self._check_unfinished()
+        if self._queue or self._protocol_error is not None:
+            self._proceed()
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -200,28 +217,18 @@ class _HttpConnection(asyncio.Protocol):
 
     # httptools
 
-    def on_message_begin(self) -> None:
-        self._target = b""
-        self._headers = []
-        self._head_bytes = 0
-        self._body = []
-        self._body_bytes = 0
-
     def on_url(self, url: bytes) -> None:
         self._target += url
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.lower(), value))
-        self._count_head(len(name) + len(value))
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
+        self._head_complete = True
+        if self._head_too_large():
+            self._reject(_HEAD_TOO_LARGE)
         if self._parser.should_upgrade():
             self._reject(Response.json(400, {"message": "protocol upgrades are not supported"}))
-        if not self._queue and self._task is None:
-            for name, value in self._headers:
-                if name == b"expect" and value.lower() == b"100-continue":
-                    self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -236,14 +243,39 @@ class _HttpConnection(asyncio.Protocol):
             self._headers,
             b"".join(self._body),
         )
-        self._queue.append((request, self._parser.should_keep_alive()))
+        keep_alive = self._parser.should_keep_alive()
+        self._target = b""
+        self._headers = []
+        self._body = []
+        self._body_bytes = 0
+        self._head_complete = self._continued = False
+        self._unfinished_bytes = self._data_bytes
+        if self._queue or self._task is not None or self._closing or not self._writable:
+            self._queue.append((request, keep_alive))
+        else:
+            self._serve(request, keep_alive=keep_alive)
 
     # Requests in, responses out
 
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > _MAX_HEAD_BYTES:
-            self._reject(Response.json(431, {"message": "request head too large"}))
+    def _check_unfinished(self) -> None:
+        """Limit the head of a request that has only partly arrived; let a waiting client go on."""
+        if not self._head_complete:
+            if self._protocol_error is None and self._head_too_large():
+                self._protocol_error = _HEAD_TOO_LARGE
+        elif not (self._continued or self._body or self._queue or self._task):
+            self._continued = True
+            if any(
+                name.lower() == b"expect" and value.lower() == b"100-continue"
+                for name, value in self._headers
+            ):
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _head_too_large(self) -> bool:
+        # Most requests are smaller as a whole, which takes no adding up.
+        if self._unfinished_bytes <= _MAX_HEAD_BYTES:
+            return False
+        size = len(self._target) + sum(len(name) + len(value) for name, value in self._headers)
+        return size > _MAX_HEAD_BYTES
 
     def _reject(self, response: Response) -> None:
         self._protocol_error = response
