@@ -198,6 +198,10 @@ class Session:
         channel = self.channels.get(language)
         return channel.source if channel and channel.connection_id else "floor"
 
+    def heard_language(self, language: str) -> str:
+        """Language of the audio that listeners of `language` hear."""
+        return self.source_language if self.channel_source(language) == "floor" else language
+
     @property
     def floor_captioner(self) -> str | None:
         """Language whose machine interpreter captions the floor.

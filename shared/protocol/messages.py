@@ -18,6 +18,7 @@ from shared.models.interpretation import (
     Renders,
     RequestedInterpretation,
 )
+from shared.models.recovery import LastHeard
 from shared.models.terms import ChannelSource, EndReason, Role, UpdateReason
 from shared.protocol.message_base import Reply, Request, ServerMessage
 
@@ -62,6 +63,8 @@ class JoinSession(Request, frozen=True, kw_only=True):
     standby: bool = False
     source: InterpreterSource | None = None
     ticket: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    # For listeners who return: whether they have missed anything is the reply's `recovered`.
+    last: LastHeard | None = None
 
 
 class SendAudio(Request, frozen=True, kw_only=True):
@@ -160,6 +163,7 @@ class SessionJoined(Reply, frozen=True, kw_only=True):
     resume_token: str
     epoch: int | None = None
     lease: Lease | None = None
+    recovered: bool | None = None
 
 
 class SessionEnded(Reply, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import SPEAKER_SEAT, Caller, Connection, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
+from shared.models.recovery import LastHeard, missed_nothing
 from shared.models.request_errors import (
     already_in_session,
     connection_not_found,
@@ -105,7 +106,9 @@ class JoinService:
             caller, request.resume_token, session, seat, token.resume_hash
         )
         if taken is not None:
-            return self._reply(caller, self._read(session_id), taken, token, resumed=True)
+            return self._reply(
+                caller, self._read(session_id), taken, token, resumed=True, last=request.last
+            )
         if request.resume_token is not None:
             session = self._read(session_id)  # it may have changed during the attempt
         if seat.role == "listener":
@@ -114,7 +117,9 @@ class JoinService:
             self._interpreters.take_seat(caller, session, seat, request, token.resume_hash)
         else:
             self._take_floor(caller, session, token)
-        return self._reply(caller, self._read(session_id), seat, token, resumed=False)
+        return self._reply(
+            caller, self._read(session_id), seat, token, resumed=False, last=request.last
+        )
 
     def _admit(self, caller: Caller, request: JoinSession, session_id: str) -> Session:
         """Check token, group and session, in this order, and return the session."""
@@ -172,7 +177,7 @@ class JoinService:
                 return None
             self._interpreters.notify_again(session, has.language, caller.connection_id)
         self._rollover.renew_token(caller, session, token.resume_hash)
-        return self._reply(caller, session, has, token, resumed=resumed)
+        return self._reply(caller, session, has, token, resumed=resumed, last=request.last)
 
     def _seat_listener(
         self,
@@ -250,6 +255,7 @@ class JoinService:
         token: NewResumeToken,
         *,
         resumed: bool,
+        last: LastHeard | None,
     ) -> SessionJoined:
         source = session.source_of(caller.connection_id, caller.received_at)
         language = seat.language or session.source_language
@@ -272,13 +278,20 @@ class JoinService:
                 self._clock.now_ms(),
             ),
             resumed=resumed,
+            recovered=None if last is None else missed_nothing(session, language, last),
             connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),
             resume_token=token.text,
         )
 
 
 def _check_fields(request: JoinSession) -> None:
-    """Refuse `standby` and `source` for other roles than interpreter."""
+    """Refuse fields that belong to another role, and a `last.language` that is no language."""
+    if request.last is not None:
+        if request.role != "listener":
+            raise ValidationError(
+                ErrorCode.INVALID_MESSAGE, "last", "only with the role listener; leave it out"
+            )
+        validate_language_code(request.last.language, "last.language")
     if request.role == "interpreter":
         return
     for field, given in (("standby", request.standby), ("source", request.source is not None)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.helpers.clients import Message
 from tests.helpers.world import World
 
@@ -14,7 +16,7 @@ def create_session(world: World) -> tuple[str, str, str]:
 
 
 def join(
-    world: World, connection: str, session_id: str, language: str = "es", **fields: str
+    world: World, connection: str, session_id: str, language: str = "es", **fields: Any
 ) -> Message:
     return world.ask(
         connection, "joinSession", sessionId=session_id, targetLanguage=language, **fields
