@@ -17,9 +17,11 @@ from client.connection.catching_up import CatchUpCounts
 from client.escaping import printable
 from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import InterpretationLatencySummary
+from client.playback.interruptions import InterruptionCounts
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, Playout
+from client.protocol.events import Interruption
 from shared.protocol.announcement_messages import Coverage
 from shared.protocol.interpretation_messages import Caption
 from shared.protocol.messages import SessionStatus
@@ -163,6 +165,24 @@ def describe_playout(stats: ListenStats) -> str:
     return f"heard: {_counts(stats.counts)}{_latency(stats.latency)}"
 
 
+def describe_interruption(interruption: Interruption) -> str:
+    """`While disconnected you missed 1.4 s (7 chunks).`"""
+    seconds = interruption.missed_ms / 1000
+    if interruption.recovered:
+        return "While disconnected you missed nothing."
+    if interruption.chunks is None:
+        return f"While disconnected you missed up to {seconds:.1f} s; the source has changed."
+    return f"While disconnected you missed {seconds:.1f} s ({count(interruption.chunks, 'chunk')})."
+
+
+def describe_interruptions(counts: InterruptionCounts) -> str:
+    """`2 interruptions, 1 without loss: up to 1.4 s missed`."""
+    return (
+        f"{count(counts.interruptions, 'interruption')}, {counts.recovered} without loss: "
+        f"up to {counts.missed_ms / 1000:.1f} s missed"
+    )
+
+
 def describe_caption(caption: Caption) -> str:
     """`[es] Hola.`, marked if it was not spoken."""
     unspoken = "" if caption.spoken else ", not spoken"
@@ -224,6 +244,8 @@ def print_playout_summary(display: Display, recorded: str | None) -> None:
         return
     stats = display.playout.stats()
     display.print(describe_playout(stats))
+    if stats.interruptions.interruptions:
+        display.print(describe_interruptions(stats.interruptions))
     if stats.interpretation is not None:
         display.print(describe_interpretation(stats.interpretation, display.playout.delay_ms))
     if recorded is not None:

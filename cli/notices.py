@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import shlex
 
-from cli.console import Display
+from cli.console import Display, describe_interruption
 from client.protocol.announcements import to_announcement
-from client.protocol.events import CaughtUp, Disconnected, Notice, Notification, Reconnected
+from client.protocol.events import (
+    CaughtUp,
+    Disconnected,
+    Interruption,
+    Notice,
+    Notification,
+    Reconnected,
+)
 from client.protocol.join_code import JoinCode
 from shared.models.broadcast_state import BroadcastState
 from shared.models.interpretation import LeaseReason
@@ -100,6 +107,8 @@ def show_notice(display: Display, event: Notice) -> None:
         case Reconnected(reply=reply, seconds=seconds):
             display.print(f"Reconnected to {reply.session_id} after {seconds:.1f} s.")
             _show_interruptions(display, reply)
+        case Interruption():
+            display.print(describe_interruption(event))
         case CaughtUp(seconds=seconds):
             display.print(
                 f"The network is too slow: sound was {seconds:.1f} s late; skipped to live."

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from client.connection.backoff import HeldSeat
 from client.connection.clock_offset import ClockOffset
 from client.connection.websocket import Connection
+from shared.models.recovery import LastHeard
 from shared.protocol.messages import SessionJoined
 
 # Opens a connection with a valid token; all connections of a client share the clock offset.
@@ -29,7 +30,7 @@ class Link:
         opened = open_connection(offset)
         return cls(await resources.enter_async_context(opened), resources)
 
-    async def join(self, seat: HeldSeat) -> SessionJoined:
+    async def join(self, seat: HeldSeat, last: LastHeard | None = None) -> SessionJoined:
         """Join a session with an existing seat. Raises ClientError."""
         return await self.connection.join(
             seat.session_id,
@@ -40,6 +41,7 @@ class Link:
             source=seat.credentials.source,
             ticket=seat.credentials.ticket,
             secret=seat.credentials.secret,
+            last=last,
         )
 
     async def close(self) -> None:

@@ -37,6 +37,8 @@ from client.protocol.events import (
     Reconnected,
     RolledOver,
 )
+from client.protocol.last_heard import HeardPositions
+from shared.models.recovery import LastHeard
 from shared.protocol.messages import SessionJoined
 from shared.utils.clock import Clock
 
@@ -76,6 +78,7 @@ class ConnectionSupervisor:
         self._moving_seat = False  # requests wait meanwhile
         self._requests = 0  # in progress
         self._changes = Changes()
+        self._heard = HeardPositions()
         self._catch_up_monitor = CatchUpMonitor(
             clock, sleep, random_fraction, enabled=grace_seconds > 0
         )
@@ -185,6 +188,8 @@ class ConnectionSupervisor:
                 continue
             if isinstance(event, AudioReceived) and not former and self._is_too_old(event, link):
                 continue
+            if isinstance(event, AudioReceived):
+                self._heard.received(event.audio)
             # The service repeats active announcements on each new connection.
             if isinstance(event, Notification) and not self.announcements.apply(event.message):
                 continue
@@ -289,6 +294,7 @@ class ConnectionSupervisor:
         if state is None:
             raise fault  # there is no seat to rejoin
         seat, lost_at = HeldSeat.of(state, self.now_ms()), self._clock.monotonic()
+        last = self._heard.last(state, lost.connection.acknowledged_at)
         self._reconnection.connection_lost(lost_at)
         delay = self._reconnection.delay_after(fault, seat, lost_at)
         self.announcements.connection_lost()
@@ -297,7 +303,7 @@ class ConnectionSupervisor:
             await self._sleep(delay)
             try:
                 async with asyncio.timeout(self._reconnection.remaining(self._clock.monotonic())):
-                    link, reply = await self._rejoin(seat)
+                    link, reply = await self._rejoin(seat, last)
             except TimeoutError:
                 fault = ConnectionLostError("the service did not answer in time")
             except ClientError as refused:
@@ -307,16 +313,17 @@ class ConnectionSupervisor:
             delay = self._reconnection.delay_after(fault, seat, self._clock.monotonic())
         now = self._clock.monotonic()
         self._reconnection.reconnected(now)
+        self._heard.rejoined(recovered=reply.recovered is True)
         self.events.put(Reconnected(reply, now - lost_at))
         self._link = link
         self._changes.notify()
         return link
 
-    async def _rejoin(self, seat: HeldSeat) -> tuple[Link, SessionJoined]:
+    async def _rejoin(self, seat: HeldSeat, last: LastHeard | None) -> tuple[Link, SessionJoined]:
         async with AsyncExitStack() as on_failure:
             link = await self._open()
             on_failure.push_async_callback(link.close)
-            reply = await link.join(seat)
+            reply = await link.join(seat, last)
             on_failure.pop_all()
         return link, reply
 

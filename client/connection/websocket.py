@@ -133,6 +133,7 @@ class Connection(
             heartbeat_seconds=heartbeat_seconds,
             lease_seconds=lease_seconds,
         )
+        self.acknowledged_at: int | None = None  # server time of the last heartbeatAck (ms)
         self._closing = False
         self._renew: Renew | None = None
         self._refusals = Changes()  # of an expired token
@@ -210,6 +211,7 @@ class Connection(
         """
         sent_at = self._clock.now_ms()
         ack = await self.ask(Heartbeat(client_time=sent_at), HeartbeatAck)
+        self.acknowledged_at = ack.timestamp
         self._offset.add(sent_at, ack.timestamp, self._clock.now_ms())
 
     def set_token_renewal(self, renew: Renew) -> None:

@@ -15,9 +15,11 @@ from client.protocol.events import (
     AudioRefused,
     CaptionReceived,
     CaptionRefused,
+    Disconnected,
     Event,
     Notice,
     Notification,
+    Reconnected,
 )
 from shared.models.audio_format import AudioFormat
 from shared.protocol.interpretation_messages import Caption
@@ -67,6 +69,8 @@ class PlaybackLoop:
             if event is not None:
                 self._handle(event)
             playout.advance(connection.now_ms())
+            for interruption in playout.interruptions.take_ended():
+                self.hooks.on_notice(interruption)
             self.hooks.on_progress(playout)
         playout.finish()
 
@@ -84,11 +88,20 @@ class PlaybackLoop:
                 self.on_refused(event)
             case CaptionRefused():
                 pass  # of no interest to a listener
-            case Notification(message=SessionEnded(reason=reason)):
-                self.ended = reason
-                self.hooks.on_notice(event)
             case _:
                 self.hooks.on_notice(event)
+                self._note(event)
+
+    def _note(self, notice: Notice) -> None:
+        match notice:
+            case Notification(message=SessionEnded(reason=reason)):
+                self.ended = reason
+            case Disconnected():
+                self.playout.interruptions.lost(self.connection.now_ms())
+            case Reconnected(reply=reply):
+                self.playout.interruptions.reconnected(recovered=reply.recovered is True)
+            case _:
+                pass
 
 
 async def compare_clocks(connection: AnyConnection) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from client.playback.audio import at_volume
@@ -10,6 +10,7 @@ from client.playback.interpretation_latency import (
     InterpretationLatency,
     InterpretationLatencySummary,
 )
+from client.playback.interruptions import InterruptionCounts, InterruptionTracker
 from client.playback.jitter import (
     DEFAULT_PLAYOUT_DELAY_MS,
     ChunkOutcome,
@@ -57,6 +58,7 @@ class ListenStats:
     counts: JitterCounts
     latency: LatencySummary | None
     interpretation: InterpretationLatencySummary | None = None
+    interruptions: InterruptionCounts = field(default_factory=InterruptionCounts)
 
 
 class Playout:
@@ -78,7 +80,9 @@ class Playout:
         self._delay_ms = playout_delay_ms
         self._state = state or BroadcastState()
         self._silences = SilenceTracker()
+        self.interruptions = InterruptionTracker(audio_format.chunk_ms)
         self._language: str | None = None
+        self._now_ms = 0.0  # of the last `advance`
         self._buffer = self._new_buffer()
         self._former_counts = JitterCounts()
         self._former_latencies = LatencyRecord()
@@ -94,6 +98,7 @@ class Playout:
         if heard.audio.language != self._language:
             self._change_to(heard.audio.language)
         self._silences.observe(heard.audio)
+        self.interruptions.received(heard.audio)
         verdict = self._buffer.push(heard.audio, heard.received_at_ms)
         if verdict is not ChunkOutcome.SUPERSEDED:
             self._interpretation.add(heard.audio, heard.received_at_ms)
@@ -106,11 +111,13 @@ class Playout:
 
     def advance(self, now_ms: float) -> None:
         """Play the chunks due by `now_ms`, by the clock of their receive times."""
+        self._now_ms = now_ms
         self._play(self._buffer.pop(now_ms))
 
     def finish(self) -> None:
         """Play all remaining chunks, at the end of the stream."""
-        self._play(self._buffer.flush())
+        self._flush()
+        self.interruptions.finish(self._now_ms)
 
     @property
     def next_due_ms(self) -> float | None:
@@ -125,17 +132,24 @@ class Playout:
         for record in (self._former_latencies, self._buffer.latencies):
             latencies.extend(record)
         return ListenStats(
-            self._language, counts, latencies.summary(), self._interpretation.summary()
+            self._language,
+            counts,
+            latencies.summary(),
+            self._interpretation.summary(),
+            self.interruptions.counts,
         )
 
     def _change_to(self, language: str) -> None:
         if self._language is not None:
-            self.finish()
+            self._flush()
             self._former_counts.add(self._buffer.counts)
             self._former_latencies.extend(self._buffer.latencies)
             self._buffer = self._new_buffer()
             self._silences.reset()
         self._language = language
+
+    def _flush(self) -> None:
+        self._play(self._buffer.flush())
 
     def _new_buffer(self) -> JitterBuffer:
         return JitterBuffer(self._format, self._delay_ms, was_withheld=self._silences.was_withheld)
@@ -147,4 +161,5 @@ class Playout:
             else:
                 if event.pause_ms:
                     self._sink.silence(event.pause_ms)
+                self.interruptions.playing(event.audio, self._now_ms)
                 self._sink.write(at_volume(event.audio.audio, self._state.volume))

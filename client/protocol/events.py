@@ -99,6 +99,23 @@ class CaughtUp:
     seconds: float
 
 
-Notice = Notification | Disconnected | Reconnected | RolledOver | CaughtUp
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Audio missed while disconnected, known once audio is played again.
+
+    `chunks` is None if the source has changed meanwhile. `missed_ms` is the duration of the missing
+    chunks, or else of the interruption. Chunks withheld by a pause count too.
+    """
+
+    chunks: int | None
+    missed_ms: float
+
+    @property
+    def recovered(self) -> bool:
+        """Whether nothing was missed."""
+        return self.chunks == 0
+
+
+Notice = Notification | Disconnected | Reconnected | RolledOver | CaughtUp | Interruption
 Event = AudioReceived | CaptionReceived | AudioRefused | CaptionRefused | Notice
 RequestOutcome = ReplyReceived | RequestRefused

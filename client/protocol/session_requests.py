@@ -8,6 +8,7 @@ from client.protocol.join_code import JoinCode
 from client.protocol.requester import Requester
 from shared.models.audio_format import AudioFormat
 from shared.models.interpretation import InterpreterSource, RequestedInterpretation
+from shared.models.recovery import LastHeard
 from shared.models.terms import Role
 from shared.protocol.messages import (
     ChangeLanguage,
@@ -69,6 +70,7 @@ class SessionRequests(Requester):
         source: InterpreterSource | None = None,
         ticket: str | None = None,
         secret: str | None = None,
+        last: LastHeard | None = None,
     ) -> SessionJoined:
         """Join a session in a language.
 
@@ -77,6 +79,9 @@ class SessionRequests(Requester):
 
         A session by link needs its `secret`, either here or in `session_id` as the join code
         `SESSION#SECRET`.
+
+        A listener who returns may name the `last` chunk that it received; `recovered` in the reply
+        says whether it has certainly missed nothing.
         """
         code = JoinCode.parse(session_id)
         request = JoinSession(
@@ -88,6 +93,7 @@ class SessionRequests(Requester):
             standby=standby,
             source=source,
             ticket=ticket,
+            last=last,
         )
         return await self.ask(request, SessionJoined)
 
