@@ -171,7 +171,7 @@ def describe_interruption(interruption: Interruption) -> str:
     if interruption.recovered:
         return "While disconnected you missed nothing."
     if interruption.chunks is None:
-        return f"While disconnected you missed up to {seconds:.1f} s; the source has changed."
+        return f"While disconnected you missed up to {seconds:.1f} s."
     return f"While disconnected you missed {seconds:.1f} s ({count(interruption.chunks, 'chunk')})."
 
 

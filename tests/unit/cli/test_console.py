@@ -8,13 +8,19 @@ import msgspec
 from rich.console import Console
 
 from cli import notices
-from cli.console import Display, describe_interpretation, describe_playout, describe_stream
+from cli.console import (
+    Display,
+    describe_interpretation,
+    describe_playout,
+    describe_stream,
+    print_playout_summary,
+)
 from client.flows.streaming import StreamReport
 from client.playback.interpretation_latency import InterpretationLatencySummary
 from client.playback.jitter import JitterCounts
 from client.playback.latency import LatencySummary
 from client.playback.playout import ListenStats, NullSink, Playout
-from client.protocol.events import Disconnected, Notification, Reconnected
+from client.protocol.events import Disconnected, Interruption, Notification, Reconnected
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
 from shared.protocol.interpretation_messages import Caption
@@ -192,6 +198,33 @@ def test_disconnections_and_reconnections_are_described() -> None:
         "Reconnected to golden-eagle-427 after 1.3 s.",
         "Reconnected to golden-eagle-427 after 2.0 s.",
         "The speaker is not connected at the moment.",
+    ]
+
+
+def test_interruptions_are_described() -> None:
+    display, output = _display(FakeClock())
+    for interruption in (Interruption(0, 0), Interruption(7, 1_400), Interruption(None, 2_340)):
+        notices.show_notice(display, interruption)
+    assert output.getvalue().splitlines() == [
+        "While disconnected you missed nothing.",
+        "While disconnected you missed 1.4 s (7 chunks).",
+        "While disconnected you missed up to 2.3 s.",
+    ]
+
+
+def test_the_summary_counts_interruptions() -> None:
+    clock = FakeClock()
+    display, output = _display(clock)
+    playout = Playout(FORMAT, NullSink())
+    display.track_playout(playout)
+    for recovered in (True, False):
+        playout.interruptions.lost(0)
+        playout.interruptions.reconnected(recovered=recovered)
+    playout.interruptions.finish(1_400)
+    print_playout_summary(display, None)
+    assert output.getvalue().splitlines() == [
+        "heard: 0 chunks, 0 gaps, 0 late",
+        "2 interruptions, 1 without loss: up to 1.4 s missed",
     ]
 
 

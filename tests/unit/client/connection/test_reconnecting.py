@@ -246,6 +246,25 @@ async def test_events_before_the_loss_come_before_it() -> None:
     assert kinds == [AudioReceived, Disconnected, Reconnected]
 
 
+async def test_a_listener_says_what_it_heard_last_and_when_all_was_well() -> None:
+    service = FakeService()
+    async with steadfast(service, FakeClock()) as (connection, line), connect(line.url) as speaker:
+        await speaker.create_session("en")
+        await connection.join(SESSION, "es")
+        for seq in (4, 5):
+            await speaker.send_audio(seq, T0, bytes(100))
+        await speaker.heartbeat()  # both have been delivered
+        await connection.heartbeat()
+        acknowledged = service.requests[-1]["clientTime"]
+        listener = next(each for each in service.everyone() if each is not service.speaker)
+        listener.transport.abort()
+        while not isinstance(await connection.next_event(5), Reconnected):
+            pass
+    first, rejoin = (each for each in service.requests if each["action"] == "joinSession")
+    assert "last" not in first
+    assert rejoin["last"] == {"language": "en", "epoch": 1, "seq": 5, "at": acknowledged}
+
+
 async def test_an_unexpected_exception_does_not_look_like_the_end_of_a_session() -> None:
     async def hear() -> None:
         service = FakeService()

@@ -11,6 +11,7 @@ from client.flows.interpreter import Start, interpret
 from client.flows.listener import Hooks, listen
 from client.flows.speaker import speak
 from client.playback.capture import ChunkSource, Recording
+from client.playback.interruptions import InterruptionCounts
 from client.playback.playout import Playout
 from client.protocol.events import Disconnected, Notice, Reconnected
 from shared.models.audio_format import AudioFormat
@@ -122,6 +123,7 @@ async def test_a_listener_hears_on_after_its_own_return() -> None:
         stats = await hearing
     assert [type(notice) for notice in notices[:2]] == [Disconnected, Reconnected]
     assert (stats.counts.played, stats.counts.gap_chunks) == (2, 2)
+    assert stats.interruptions == InterruptionCounts(1, 0, 2, 2 * SHORT.chunk_ms)
 
 
 async def test_an_interpreter_speaks_on_after_its_own_return() -> None:
