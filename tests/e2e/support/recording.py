@@ -12,7 +12,13 @@ from cli.options import Connector
 from client.flows.listener import Hooks, listen
 from client.playback.capture import ChunkSource
 from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
-from client.protocol.events import Notice, Notification, RolledOver
+from client.protocol.events import (
+    Interruption,
+    Notice,
+    Notification,
+    Reconnected,
+    RolledOver,
+)
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import (
     ChannelSourceChanged,
@@ -78,6 +84,7 @@ class RecordingListener:
     log: EventLog = field(default_factory=EventLog)
     heard: list[int] = field(default_factory=list)
     playout_delay_ms: int = DEFAULT_PLAYOUT_DELAY_MS
+    notices: list[Notice] = field(default_factory=list)
 
     def write(self, pcm: bytes) -> None:
         assert len(set(pcm)) == 1, "a chunk has been changed"
@@ -88,6 +95,9 @@ class RecordingListener:
         """Ignore silence."""
 
     def on_notice(self, notice: Notice) -> None:
+        self.notices.append(notice)
+        if isinstance(notice, Reconnected | Interruption):
+            self.log.add(type(notice))
         if isinstance(notice, RolledOver):
             self.log.add(("rolled over", notice.reply.resumed))
         if isinstance(notice, Notification):
