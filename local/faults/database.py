@@ -18,7 +18,7 @@ from local.faults.plan import (
     DatabaseThrottle,
     Fault,
 )
-from local.http.server import ConnectionDropped, Handler, Request, Response
+from local.http.messages import ConnectionDropped, Handler, Request, Response
 from local.iam.required_actions import operation_of
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html

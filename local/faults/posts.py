@@ -20,7 +20,7 @@ from local.faults.plan import (
     is_named,
 )
 from local.faults.sockets import SocketFaults
-from local.http.server import ConnectionDropped, Request, Response
+from local.http.messages import ConnectionDropped, Request, Response
 
 #: Counts of the faults in effect; not part of AWS's API.
 STATISTICS_PATH = "/_faults"

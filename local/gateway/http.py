@@ -8,7 +8,8 @@ from local.gateway.http_events import HttpEventFactory, decoded_path
 from local.gateway.http_results import gateway_response, to_response
 from local.gateway.integration import invoke_integration
 from local.gateway.websocket_events import encode, new_id
-from local.http.server import HttpServer, Request, Response
+from local.http.messages import Request, Response
+from local.http.server import HttpServer
 from local.identity.jwt_authorizer import Claims, JwtVerifier, RefusedTokenError
 from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invoker
 from local.template.model import AwsEnvironment, HttpApi, HttpRoute

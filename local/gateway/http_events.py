@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from local.base.loopback import HOST
-from local.http.server import Request
+from local.http.messages import Request
 from local.identity.jwt_authorizer import Claims, as_texts
 from local.template.model import AwsEnvironment, HttpApi, HttpRoute
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from local.base.errors import ThrottledError
 from local.gateway.integration import TIMED_OUT
-from local.http.server import Response
+from local.http.messages import Response
 from local.runtime.invocation import Outcome
 
 _JSON = "application/json"

@@ -14,7 +14,7 @@ from local.gateway.connections import ClientConnection, Connections, PostResult,
 from local.gateway.routing import MAX_MESSAGE_BYTES
 from local.gateway.throttles import TOO_MANY, Throttles
 from local.gateway.websocket_events import is_id
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.iam.request_authorizer import RequestCheck
 
 # Larger than the message quota, so that a message over it gets AWS's error.

@@ -9,7 +9,7 @@ from typing import cast
 import httptools
 
 from local.base.loopback import HOST
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 
 MAX_CONNECTIONS = 128
 # Hop-by-hop headers (RFC 9110, section 7.6.1) and those that frame a body, which are rewritten.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.request_authorizer import PermissionMapper, RequiredPermission
 from local.iam.required_actions import decode_body, operation_of
 from local.template.model import AwsEnvironment

@@ -24,7 +24,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Protocol
 
-from local.http.server import Response
+from local.http.messages import Response
 from local.iam.signatures import FaultKind, SignatureFault
 
 _CORAL = "com.amazon.coral.service#"

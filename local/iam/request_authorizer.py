@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
-from local.http.server import Handler, Request, Response
+from local.http.messages import Handler, Request, Response
 from local.iam.error_responses import ErrorResponses
 from local.iam.principals import Principal
 from local.iam.role_policies import RolePolicies

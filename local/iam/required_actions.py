@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.iam.request_authorizer import MalformedRequestError, PermissionMapper, RequiredPermission
 from local.template.model import AwsEnvironment, Secret, WebSocketApi
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from botocore.utils import normalize_url_path
 
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.principals import Principal, Principals
 from shared.utils.clock import Clock
 

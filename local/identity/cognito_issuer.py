@@ -16,7 +16,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from shared.utils.clock import Clock
 
 MAX_BODY_BYTES = 64 * 1024

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.runtime.invocation import MAX_PAYLOAD_BYTES, Invocation, Outcome
 
 _BASE = "/2018-06-01/runtime"

@@ -14,7 +14,8 @@ from local.faults.sockets import SocketFaults
 from local.gateway import management
 from local.gateway.connections import Connections
 from local.gateway.throttles import Throttles
-from local.http.server import Handler, HttpServer
+from local.http.messages import Handler
+from local.http.server import HttpServer
 from local.iam.request_authorizer import authorized
 from local.identity import cognito_issuer
 from local.identity.jwt_authorizer import JwtVerifier

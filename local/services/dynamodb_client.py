@@ -15,7 +15,7 @@ import msgspec
 
 from local.base.loopback import HOST
 from local.http.client import UnavailableError, Upstream
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.credentials import LocalCredentials
 
 _TIMEOUT_SECONDS = 10.0

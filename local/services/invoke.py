@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from local.base.errors import ThrottledError, UnknownFunctionError
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.iam.request_authorizer import RequestCheck
 from local.iam.required_actions import INVOKE_PATH, function_name
 from local.runtime.functions import Functions

@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from local.http.client import UnavailableError, Upstream
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.iam.request_authorizer import RequestCheck
 
 # Request counts of the local DynamoDB, for benchmarks; not part of AWS's API and not checked.

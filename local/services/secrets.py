@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.iam.required_actions import operation_of
 from local.template.model import Secret
 from shared.utils.clock import Clock

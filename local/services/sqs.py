@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.services import sqs_attributes
 from local.services.queues import (
     Delivery,

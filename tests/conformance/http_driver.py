@@ -9,7 +9,8 @@ from typing import Any
 import jwt
 
 from local.gateway.http import HttpGateway, HttpLimits
-from local.http.server import HttpServer, Request
+from local.http.messages import Request
+from local.http.server import HttpServer
 from local.identity.cognito_issuer import TokenIssuer
 from local.identity.jwt_authorizer import JwtVerifier
 from local.template.model import AwsEnvironment, HttpApi, HttpRoute, JwtAuthorizer

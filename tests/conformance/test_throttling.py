@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from local.gateway.connections import Connections
 from local.gateway.management import ManagementApi
 from local.gateway.throttles import ACCOUNT, CLIENT, NEW_CONNECTIONS, Throttles
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.request_authorizer import allow_all
 from local.template.model import Stack
 from shared.utils.token_bucket import Budget

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.http.client import Upstream
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.credentials import LocalCredentials
 from local.services.database import Database
 from local.services.dynamodb_client import DynamoDbClient

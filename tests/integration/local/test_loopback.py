@@ -11,7 +11,8 @@ from websockets.asyncio.client import connect
 
 from local.base import loopback
 from local.base.errors import PortTakenError
-from local.http.server import HttpServer, Response
+from local.http.messages import Response
+from local.http.server import HttpServer
 from tests.integration.local.conftest import ServeFactory
 from tests.unit.local.stacks import stack
 

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from local.http.client import MAX_CONNECTIONS, Upstream
-from local.http.server import HttpServer, Request, Response
+from local.http.messages import Request, Response
+from local.http.server import HttpServer
 from local.iam.error_responses import DynamoDbErrors
 from local.iam.request_authorizer import allow_all
 from local.services.proxy import MAX_BODY_BYTES, ServiceProxy

@@ -23,7 +23,8 @@ from client.tokens.sources import (
     ServiceTokenSource,
     parse_command,
 )
-from local.http.server import HttpServer, Request, Response
+from local.http.messages import Request, Response
+from local.http.server import HttpServer
 from local.identity.cognito_issuer import TokenIssuer
 from shared.utils.clock import SystemClock
 from tests.unit.client.support import token_service

@@ -19,7 +19,7 @@ from local.faults.plan import (
     Fault,
     FaultPlan,
 )
-from local.http.server import ConnectionDropped, Request, Response
+from local.http.messages import ConnectionDropped, Request, Response
 from tests.helpers.virtual_loop import VirtualLoop, run_virtually
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from local.gateway.http_events import HttpEventFactory
 from local.gateway.http_results import to_response
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.identity.jwt_authorizer import as_texts
 from local.runtime.invocation import Outcome
 from local.template.model import AwsEnvironment, HttpApi, HttpRoute

@@ -13,14 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.http.server import (
-    ConnectionDropped,
-    Handler,
-    HttpServer,
-    Request,
-    Response,
-    _HttpConnection,
-)
+from local.http.messages import ConnectionDropped, Handler, Request, Response
+from local.http.server import HttpServer, _HttpConnection
 
 LIMIT = 1_000
 

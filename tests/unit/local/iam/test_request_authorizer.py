@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from local.http.server import Request, Response
+from local.http.messages import Request, Response
 from local.iam.dynamodb_actions import dynamodb_permissions
 from local.iam.error_responses import DynamoDbErrors
 from local.iam.principals import Principals

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.dynamodb_actions import dynamodb_permissions
 from local.iam.request_authorizer import MalformedRequestError, PermissionMapper, RequiredPermission
 from local.iam.required_actions import (

@@ -12,7 +12,7 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.http.server import Request
+from local.http.messages import Request
 from local.iam.credentials import LocalCredentials
 from local.iam.principals import Principal, Principals
 from local.iam.signatures import MAX_SKEW_SECONDS, FaultKind, SignatureFault, SignatureVerifier

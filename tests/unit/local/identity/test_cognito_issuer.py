@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from local.cli import main
-from local.http.server import Request
+from local.http.messages import Request
 from local.identity.cognito_issuer import TokenIssuer
 from shared.utils.clock import SystemClock
 from tests.helpers.doubles import ManualClock
