@@ -99,7 +99,9 @@ class PlaybackLoop:
             case Disconnected():
                 self.playout.interruptions.lost(self.connection.now_ms())
             case Reconnected(reply=reply):
-                self.playout.interruptions.reconnected(recovered=reply.recovered is True)
+                self.playout.interruptions.reconnected(
+                    self.connection.now_ms(), recovered=reply.recovered is True
+                )
             case _:
                 pass
 

@@ -1,7 +1,8 @@
 """Audio missed while a listener was disconnected.
 
-Pure. The sequence numbers around an interruption tell exactly how many chunks are missing, as long
-as the source is the same. Otherwise the time without a connection is the upper bound.
+Pure. The sequence numbers around an interruption tell how many chunks are missing, if the source is
+the same, and if that many fit into the time without audio: otherwise a pause withheld some of them.
+Then that time is the upper bound.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 
 from client.protocol.events import Interruption
 from shared.protocol.messages import Audio
+
+# A listener receives every chunk at the latest this long after joining (ms).
+_SEATED_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -34,9 +38,15 @@ class _Open:
     """An interruption that has not ended yet; `before` is the newest chunk before it."""
 
     before: Audio | None
-    lost_at_ms: float
+    since_ms: float  # when the last chunk arrived
     complete: bool = True  # as far as the service has vouched for it
-    connected: bool = False
+    connected_at_ms: float | None = None
+
+    def longest_ms(self, now_ms: float) -> float:
+        """Duration of the audio that can have been missed."""
+        if self.connected_at_ms is not None:
+            now_ms = min(now_ms, self.connected_at_ms + _SEATED_MS)
+        return max(now_ms - self.since_ms, 0.0)
 
 
 class InterruptionTracker:
@@ -46,11 +56,13 @@ class InterruptionTracker:
         self.counts = InterruptionCounts()
         self._chunk_ms = chunk_ms
         self._newest: Audio | None = None
+        self._received_at_ms: float | None = None
         self._open: _Open | None = None
         self._ended: list[Interruption] = []
 
-    def received(self, audio: Audio) -> None:
+    def received(self, audio: Audio, now_ms: float) -> None:
         """Note a received chunk, in any order."""
+        self._received_at_ms = now_ms
         newest = self._newest
         if newest is None or audio.language != newest.language or _key(audio) > _key(newest):
             self._newest = audio
@@ -58,14 +70,15 @@ class InterruptionTracker:
     def lost(self, now_ms: float) -> None:
         """Note the loss of the connection. A loss before any audio extends the former one."""
         if self._open is None:
-            self._open = _Open(self._newest, now_ms)
-        self._open.connected = False
+            since_ms = now_ms if self._received_at_ms is None else self._received_at_ms
+            self._open = _Open(self._newest, since_ms)
+        self._open.connected_at_ms = None
 
-    def reconnected(self, *, recovered: bool) -> None:
+    def reconnected(self, now_ms: float, *, recovered: bool) -> None:
         """Note the return; `recovered` is the service's answer."""
         if self._open is None:
             return
-        self._open.connected = True
+        self._open.connected_at_ms = now_ms
         self._open.complete = self._open.complete and recovered
         if self._open.complete:
             self._end(Interruption(0, 0.0))
@@ -73,20 +86,22 @@ class InterruptionTracker:
     def playing(self, audio: Audio, now_ms: float) -> None:
         """Note a chunk that is played now, in order. The first new one ends an interruption."""
         missing = self._open
-        if missing is None or not missing.connected:
+        if missing is None or missing.connected_at_ms is None:
             return
-        before = missing.before
-        if before is None or (audio.language, audio.epoch) != (before.language, before.epoch):
-            if before is None or audio.language != before.language or audio.epoch > before.epoch:
-                self._end(Interruption(None, now_ms - missing.lost_at_ms))
-        elif audio.seq > before.seq:
+        before, longest_ms = missing.before, missing.longest_ms(now_ms)
+        if before is None or audio.language != before.language or audio.epoch > before.epoch:
+            self._end(Interruption(None, longest_ms))
+        elif _key(audio) > _key(before):
             chunks = audio.seq - before.seq - 1
-            self._end(Interruption(chunks, chunks * self._chunk_ms))
+            if (chunks - 1) * self._chunk_ms > longest_ms:
+                self._end(Interruption(None, longest_ms))
+            else:
+                self._end(Interruption(chunks, chunks * self._chunk_ms))
 
     def finish(self, now_ms: float) -> None:
         """End an interruption after which nothing was heard any more."""
         if self._open is not None:
-            self._end(Interruption(None, now_ms - self._open.lost_at_ms))
+            self._end(Interruption(None, self._open.longest_ms(now_ms)))
 
     def take_ended(self) -> list[Interruption]:
         """Return the interruptions that ended since the last call."""

@@ -98,7 +98,7 @@ class Playout:
         if heard.audio.language != self._language:
             self._change_to(heard.audio.language)
         self._silences.observe(heard.audio)
-        self.interruptions.received(heard.audio)
+        self.interruptions.received(heard.audio, heard.received_at_ms)
         verdict = self._buffer.push(heard.audio, heard.received_at_ms)
         if verdict is not ChunkOutcome.SUPERSEDED:
             self._interpretation.add(heard.audio, heard.received_at_ms)

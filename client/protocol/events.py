@@ -103,8 +103,8 @@ class CaughtUp:
 class Interruption:
     """Audio missed while disconnected, known once audio is played again.
 
-    `chunks` is None if the source has changed meanwhile. `missed_ms` is the duration of the missing
-    chunks, or else of the interruption. Chunks withheld by a pause count too.
+    `chunks` is None if the sequence numbers do not tell, because the source has changed or a pause
+    withheld chunks. `missed_ms` is the duration of the missing chunks, or else an upper bound.
     """
 
     chunks: int | None

@@ -33,7 +33,7 @@ class LastHeard(msgspec.Struct, frozen=True, rename="camel", kw_only=True, omit_
 
 
 def missed_nothing(session: Session, target_language: str, last: LastHeard) -> bool:
-    """Whether a listener of `target_language` has certainly received everything.
+    """Whether certainly nothing was sent to a listener of `target_language` while it was away.
 
     That is the case if the same source is still heard, and the broadcast has been paused or muted
     since before `last.at`. Chunks sent before the pause are delivered within their deadline.

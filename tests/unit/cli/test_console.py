@@ -219,7 +219,7 @@ def test_the_summary_counts_interruptions() -> None:
     display.track_playout(playout)
     for recovered in (True, False):
         playout.interruptions.lost(0)
-        playout.interruptions.reconnected(recovered=recovered)
+        playout.interruptions.reconnected(0, recovered=recovered)
     playout.interruptions.finish(1_400)
     print_playout_summary(display, None)
     assert output.getvalue().splitlines() == [

@@ -36,7 +36,7 @@ async def steadfast(
     service: FakeService, clock: FakeClock, grace_seconds: float = 60
 ) -> AsyncIterator[tuple[ReconnectingConnection, Line]]:
     async with serving(service.handle) as url:
-        line = Line(url)
+        line = Line(url, clock)
         async with reconnecting(
             line.open,
             grace_seconds=grace_seconds,

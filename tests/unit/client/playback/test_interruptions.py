@@ -11,22 +11,26 @@ from client.protocol.events import AudioReceived, Interruption
 from shared.protocol.messages import Audio
 from tests.unit.client.support import FORMAT, T0, Loudspeaker, audio
 
+CHUNK_MS = FORMAT.chunk_ms
+# Times of the last chunk, the loss and the return.
+RECEIVED, LOST, RETURNED = 1_000, 1_300, 2_000
+
 
 def _interrupted(*heard: Audio, recovered: bool = False) -> InterruptionTracker:
-    tracker = InterruptionTracker(200)
+    tracker = InterruptionTracker(CHUNK_MS)
     for chunk in heard:
-        tracker.received(chunk)
-    tracker.lost(1_000)
-    tracker.reconnected(recovered=recovered)
+        tracker.received(chunk, RECEIVED)
+    tracker.lost(LOST)
+    tracker.reconnected(RETURNED, recovered=recovered)
     return tracker
 
 
 def test_the_numbers_tell_how_much_is_missing() -> None:
     tracker = _interrupted(audio(6), audio(5))
-    tracker.playing(audio(6), 1_100)  # received before the loss
+    tracker.playing(audio(6), 2_100)  # received before the loss
     assert tracker.take_ended() == []
-    tracker.playing(audio(10), 2_000)
-    tracker.playing(audio(11), 2_200)
+    tracker.playing(audio(10), 2_300)
+    tracker.playing(audio(11), 2_500)
     assert tracker.take_ended() == [Interruption(3, 600)]
     assert tracker.take_ended() == []
     assert tracker.counts == InterruptionCounts(1, 0, 3, 600)
@@ -34,7 +38,7 @@ def test_the_numbers_tell_how_much_is_missing() -> None:
 
 def test_the_next_number_means_that_nothing_is_missing() -> None:
     tracker = _interrupted(audio(6))
-    tracker.playing(audio(7), 2_000)
+    tracker.playing(audio(7), 60_000)  # a machine may be silent for long
     (interruption,) = tracker.take_ended()
     assert interruption.recovered
     assert tracker.counts == InterruptionCounts(1, 1, 0, 0)
@@ -54,42 +58,51 @@ def test_another_source_leaves_only_an_upper_bound() -> None:
         assert tracker.take_ended() == [Interruption(None, 2_500)]
 
 
+def test_numbers_of_a_pause_are_not_counted_as_missing() -> None:
+    tracker = _interrupted(audio(6))
+    tracker.playing(audio(3_000), 600_000)
+    # From the last chunk to two seconds after the return.
+    assert tracker.take_ended() == [Interruption(None, 3_000)]
+
+
 def test_a_straggler_of_an_older_epoch_ends_no_interruption() -> None:
     tracker = _interrupted(audio(6, epoch=2))
-    tracker.playing(audio(90, epoch=1), 2_000)
+    tracker.playing(audio(90, epoch=1), 2_100)
     assert tracker.take_ended() == []
 
 
 def test_a_listener_that_had_heard_nothing_may_have_missed_all() -> None:
     tracker = _interrupted()
-    tracker.playing(audio(6), 1_500)
-    assert tracker.take_ended() == [Interruption(None, 500)]
+    tracker.playing(audio(6), 2_500)
+    assert tracker.take_ended() == [Interruption(None, 1_200)]
 
 
 def test_a_second_loss_before_any_audio_extends_the_interruption() -> None:
     tracker = _interrupted(audio(6))
     tracker.lost(3_000)
     tracker.playing(audio(8), 3_100)  # not connected
-    tracker.reconnected(recovered=True)  # since the second connection, not since chunk 6
+    tracker.reconnected(4_000, recovered=True)  # since the second connection, not since chunk 6
     assert tracker.take_ended() == []
     tracker.playing(audio(9), 5_000)
     assert tracker.take_ended() == [Interruption(2, 400)]
 
 
 def test_the_end_of_the_session_ends_an_interruption() -> None:
-    tracker = _interrupted(audio(6))
-    tracker.finish(4_000)
-    tracker.finish(9_000)
-    assert tracker.take_ended() == [Interruption(None, 3_000)]
+    tracker = InterruptionTracker(CHUNK_MS)
+    tracker.received(audio(6), RECEIVED)
+    tracker.lost(LOST)
+    tracker.finish(60_000)
+    tracker.finish(90_000)
+    assert tracker.take_ended() == [Interruption(None, 59_000)]
 
 
 def test_without_an_interruption_there_is_nothing_to_report() -> None:
-    tracker = InterruptionTracker(200)
-    tracker.reconnected(recovered=True)
-    tracker.received(audio(1))
-    tracker.playing(audio(1), 100)
-    tracker.playing(audio(5), 900)
-    tracker.finish(1_000)
+    tracker = InterruptionTracker(CHUNK_MS)
+    tracker.reconnected(RETURNED, recovered=True)
+    tracker.received(audio(1), RECEIVED)
+    tracker.playing(audio(1), 2_100)
+    tracker.playing(audio(5), 2_900)
+    tracker.finish(3_000)
     assert tracker.take_ended() == []
 
 
@@ -105,15 +118,17 @@ def test_any_order_and_copies_give_the_exact_gap(
     """Chunks around the interruption arrive in any order, some of them twice."""
     speaker = Loudspeaker()
     playout = Playout(FORMAT, speaker, playout_delay_ms=10_000)
-    heard_after = [6 + missing + number for number in after]
+    first = len(before) + missing
+    lost_at = T0 + len(before) * CHUNK_MS
+    returned_at = lost_at + missing * CHUNK_MS
     for number in before:
-        playout.push(AudioReceived(audio(number), T0 + 1_200))
-    playout.interruptions.lost(T0 + 1_200)
-    playout.interruptions.reconnected(recovered=False)
-    for number in [*heard_after, *(6 + missing + copy for copy in copies)]:
-        playout.push(AudioReceived(audio(number), T0 + 4_000))
-    playout.finish()
+        playout.push(AudioReceived(audio(number), lost_at))
+    playout.interruptions.lost(lost_at)
+    playout.interruptions.reconnected(returned_at, recovered=False)
+    for number in [*after, *copies]:
+        playout.push(AudioReceived(audio(first + number), returned_at + 1_200))
+    playout.advance(T0 + 60_000)
     chunks = [number for number in speaker.played if number >= 0]
-    assert chunks == sorted({*before, *heard_after})
-    assert playout.interruptions.take_ended() == [Interruption(missing, missing * 200)]
+    assert chunks == [*range(len(before)), *range(first, first + len(after))]
+    assert playout.interruptions.take_ended() == [Interruption(missing, missing * CHUNK_MS)]
     assert playout.stats().interruptions.recovered == (missing == 0)
