@@ -60,7 +60,7 @@ def build(app: AnnouncementApp) -> InvocationHandler:
 
     def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any]:
         if "Records" in event:
-            return from_queue(dict(event), context)
+            return from_queue(event, context)
         return (from_http if "routeKey" in event else from_websocket)(event, context)
 
     return handler

@@ -35,7 +35,7 @@ def build(app: StatusApp) -> InvocationHandler:
         if "requestContext" in event:
             return from_websocket(event, context)
         if "Records" in event:
-            return from_queue(dict(event), context)
+            return from_queue(event, context)
         return from_rule(event, context)
 
     return handler

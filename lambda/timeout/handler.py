@@ -22,7 +22,7 @@ def build(app: SweepApp) -> Any:
         telemetry=app.telemetry,
     )
 
-    def handler(event: dict[str, Any], context: object) -> Mapping[str, Any] | None:
+    def handler(event: Mapping[str, Any], context: object) -> Mapping[str, Any] | None:
         return (from_queue if "Records" in event else from_schedule)(event, context)
 
     return handler

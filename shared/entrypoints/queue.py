@@ -7,17 +7,11 @@ from types import UnionType
 from typing import Any, TypeVar
 
 import msgspec
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from shared.models.errors import LingocastError
 from shared.utils.telemetry import Telemetry
 
-BatchHandler = Callable[[dict[str, Any], object], Mapping[str, Any]]
+BatchHandler = Callable[[Mapping[str, Any], object], Mapping[str, Any]]
 MessageType = TypeVar("MessageType", bound=msgspec.Struct)
 
 
@@ -30,25 +24,29 @@ def batch_handler(
     """A Lambda handler for an SQS event source that reports failures by message.
 
     A message that does not decode, or for which `service` raises, is redelivered and finally moves
-    to the dead-letter queue. The rest of its batch is not affected.
+    to the dead-letter queue. The rest of its batch is not affected. The response:
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
     """
     decoder: msgspec.json.Decoder[MessageType] = msgspec.json.Decoder(message_type)
-    processor = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
 
-    def serve(record: SQSRecord) -> None:
+    def is_served(text: str) -> bool:
         try:
-            service(decoder.decode(record.body))
+            service(decoder.decode(text))
         except LingocastError as error:
             telemetry.warn("message failed", code=error.code, cause=repr(error.__cause__))
-            raise
-        except Exception:  # logged with its trace, then raised for redelivery
+        except Exception:  # noqa: BLE001 - logged with its trace; the queue delivers it again
             telemetry.fault("message failed")
-            raise
+        else:
+            return True
+        return False
 
-    def handler(event: dict[str, Any], _context: object) -> Mapping[str, Any]:
-        try:
-            return process_partial_response(event, serve, processor)
-        finally:
-            telemetry.flush()
+    def handler(event: Mapping[str, Any], _context: object) -> Mapping[str, Any]:
+        failed = [
+            {"itemIdentifier": record["messageId"]}
+            for record in event["Records"]
+            if not is_served(record["body"])
+        ]
+        telemetry.flush()
+        return {"batchItemFailures": failed}
 
     return handler

@@ -17,11 +17,7 @@ def config(stage: str = "prod", **context: object) -> StageConfig:
 
 
 def test_defaults_fit_the_default_quota() -> None:
-    (default,) = (
-        item.default
-        for item in ControlSettings.__dataclass_fields__.values()
-        if item.metadata["name"] == MOST
-    )
+    (default,) = (each.default for each in ControlSettings.declared() if each.name == MOST)
 
     assert default == sessions_for(25) == 20
     assert config().reserved_concurrency["interpreter"] == config().transcribe_streams == 25

@@ -35,6 +35,13 @@ def test_values_and_defaults() -> None:
     assert settings.max_listeners == 10_000
 
 
+def test_loaded_settings_cannot_be_changed() -> None:
+    settings = load(SessionSettings, GOOD)
+
+    with pytest.raises(AttributeError, match="MAX_LISTENERS"):
+        settings.max_listeners = 1
+
+
 def test_all_faults_are_reported_together() -> None:
     with pytest.raises(SettingsError) as caught:
         load(
