@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Set
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from shared.admission.budgets import (
     GUESSES,
@@ -63,12 +64,11 @@ class OverBudgetError(LingocastError):
         super().__init__(ErrorCode.RATE_LIMITED, message)
 
 
-@dataclass(slots=True)
-class _Usage:
+class _Usage(msgspec.Struct):
     """What one connection has used of its budgets."""
 
     # By request type; None for messages that do not decode.
-    buckets: dict[type[Request] | None, TokenBucket] = field(default_factory=dict)
+    buckets: dict[type[Request] | None, TokenBucket] = msgspec.field(default_factory=dict)
     over_budget: TokenBucket | None = None
     never_allowed: TokenBucket | None = None
     guesses: TokenBucket | None = None

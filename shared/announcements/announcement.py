@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from shared.models.connection import UNKNOWN_LANGUAGE, Seat
 from shared.protocol.announcement_messages import MessageType, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class AnnouncementRecord:
+class AnnouncementRecord(msgspec.Struct, frozen=True):
     """The latest announcement of a scope.
 
     Without `session_id` the scope is everyone connected. `created_at` (ms) increases from one
@@ -23,7 +23,7 @@ class AnnouncementRecord:
     message: str
     message_type: MessageType
     created_at: int
-    translations: Mapping[str, str] = field(default_factory=dict)
+    translations: Mapping[str, str] = msgspec.field(default_factory=dict)
     cleared: bool = False
     sent: bool = False
 
@@ -42,8 +42,7 @@ class AnnouncementRecord:
         return self.message, None
 
 
-@dataclass(frozen=True, slots=True)
-class Recipient:
+class Recipient(msgspec.Struct, frozen=True):
     """A recipient of announcements.
 
     `key` is `Caller.recipient_key`; `seat` is the seat in the session, if any. `has_floor` is True

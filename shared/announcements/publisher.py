@@ -6,7 +6,7 @@ sent. If the function dies in between, the redelivery pass does the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.announcements.active_announcements import ActiveAnnouncements
 from shared.announcements.announcement import AnnouncementRecord
@@ -26,8 +26,7 @@ from shared.utils.telemetry import Telemetry
 REDELIVERY_DELAY_SECONDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(msgspec.Struct, frozen=True):
     """The announcing user, their connection if any, and their key for this announcement."""
 
     user_id: str

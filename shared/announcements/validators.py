@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.models.errors import ErrorCode, ValidationError
 from shared.protocol.announcement_messages import MessageType
@@ -18,8 +19,7 @@ MAX_TRANSLATIONS = 40
 _MAX_QUOTED = 35
 
 
-@dataclass(frozen=True, slots=True)
-class AnnouncementText:
+class AnnouncementText(msgspec.Struct, frozen=True):
     """A text in the announcer's language, and its translations by language code."""
 
     message: str

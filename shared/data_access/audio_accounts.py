@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shared.data_access.table import ConditionFailedError, Table
 from shared.models import schema
@@ -12,8 +13,7 @@ from shared.models import schema
 _ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """A charge of `amount_ms` of audio that arrived at `start` (ms since the epoch).
 
     It is refused if the account would then reach beyond `latest`. A balance beyond `absurd` comes
@@ -26,8 +26,7 @@ class Charge:
     absurd: int
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(msgspec.Struct, frozen=True):
     """End of the audio accepted so far, if played from its arrival (ms since the epoch).
 
     `charged` is False if the charge was refused; `covered_until` then excludes it. `shared` is True

@@ -6,7 +6,8 @@ The index is sorted by last activity, so a query reads only idle connections.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.data_access.connection_items import ACTIVITY_BUCKETS
 from shared.data_access.table import ConditionFailedError, Table
@@ -17,8 +18,7 @@ from shared.models.terms import Role
 _CLAIMED_AT = "claimedAt"
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimLimits:
+class ClaimLimits(msgspec.Struct, frozen=True):
     """Latest times at which a connection may be claimed (ms since the epoch).
 
     It was last active by `active_until`; if replaced, by `replaced_until`; if claimed before, by
@@ -30,8 +30,7 @@ class ClaimLimits:
     claimed_until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """A connection that the claimant must close; `role` is None if it never joined.
 
     `replaced`: a newer connection has its seat. `last_activity_time` is in ms since the epoch.

@@ -6,8 +6,9 @@ same channel run concurrently. `shared.models.succession_rules` computes the cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.pending_notifications import channel_subject, notification_attribute
@@ -20,8 +21,7 @@ from shared.models.succession_rules import MAX_STANDBYS
 _FIELDS = ("epoch", "source", "connectionId", "former", "leaseUntil", "heardAt")
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelConditions:
+class ChannelConditions(msgspec.Struct, frozen=True):
     """Further conditions of a change, compared with the channel as it was read.
 
     `not_renewed`: the interpreter has not renewed the lease. `not_heard`: it has not sent audio.
@@ -155,16 +155,15 @@ class InterpreterLeases:
         return None if before is None else from_item(before)
 
 
-@dataclass
-class _Update:
+class _Update(msgspec.Struct):
     """Builds an update of one channel, with only the names it uses."""
 
     language: str
-    names: dict[str, str] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-    conditions: list[str] = field(default_factory=list)
-    sets: list[str] = field(default_factory=list)
-    removes: list[str] = field(default_factory=list)
+    names: dict[str, str] = msgspec.field(default_factory=dict)
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
+    conditions: list[str] = msgspec.field(default_factory=list)
+    sets: list[str] = msgspec.field(default_factory=list)
+    removes: list[str] = msgspec.field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.names |= {"#status": "status", "#channels": "channels", "#language": self.language}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.data_access.idle_connections import IdleConnections
 from shared.data_access.table import Item, Table
@@ -11,8 +12,7 @@ from shared.models import schema
 from shared.models.connection import Seat
 
 
-@dataclass(frozen=True, slots=True)
-class PresentConnection:
+class PresentConnection(msgspec.Struct, frozen=True):
     """A connection as the index shows it; times are ms since the epoch.
 
     `seated_at` is when it joined its session.

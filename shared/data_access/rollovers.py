@@ -7,8 +7,9 @@ what is counted; a speaker's or interpreter's in the session's row, which says w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shared.data_access import connection_items
 from shared.data_access.connections_repository import NOT_REPLACED
@@ -25,8 +26,7 @@ _REPLACED_BY = "replacedBy"
 _LONG_AGO = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RolloverCandidate:
+class RolloverCandidate(msgspec.Struct, frozen=True):
     """A connection whose seat may be taken over, and its replacement, if any."""
 
     connection: Connection

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import msgspec
 
@@ -16,8 +15,7 @@ from shared.models.audience_counts import SentStatus, languages_heard
 from shared.models.session import Session, SessionLifecycle
 
 
-@dataclass(frozen=True, slots=True)
-class SessionAudience:
+class SessionAudience(msgspec.Struct, frozen=True):
     """A session and its last sent status."""
 
     session: Session

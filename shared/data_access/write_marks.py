@@ -13,8 +13,9 @@ import hashlib
 import secrets
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 # No other attribute begins with it.
 _PREFIX = "~"
@@ -31,8 +32,7 @@ PLACEHOLDER = ":mark"
 ABSENT = f"NOT {ALIAS} = {PLACEHOLDER}"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True):
     """The attribute that records one write."""
 
     attribute: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.data_access.table import ConditionFailedError, Item, Table
 from shared.devices.items import MESSAGE, decode_message, encode_message
@@ -15,8 +15,7 @@ _PREFIX = "command#"
 _DELIVERED = "delivered"
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRecord:
+class CommandRecord(msgspec.Struct, frozen=True):
     """A stored command, and whether its target has received it."""
 
     message: SyncMessage

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.models.errors import ErrorCode, ValidationError
 
 _TEXT = re.compile(r"(\d{1,16})\.(\d{1,16})\.(\w+#.+)", re.DOTALL | re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(msgspec.Struct, frozen=True):
     """Position in a snapshot.
 
     `since_ms` is the requested start of changes, `began_at` (ms) when the first page was read, and

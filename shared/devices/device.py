@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.protocol.device_messages import Device
 
@@ -10,8 +10,7 @@ from shared.protocol.device_messages import Device
 MAX_DEVICES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRecord:
+class DeviceRecord(msgspec.Struct, frozen=True):
     """A device, online on a connection, or offline since `offline_since` (ms)."""
 
     device_id: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import ConditionFailedError, Item, Table

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -39,13 +38,12 @@ class GoneConnections:
         return found
 
 
-@dataclass
-class DeviceDelivery:
+class DeviceDelivery(msgspec.Struct):
     """Outcome of a message: how many devices received it, which were gone, and all devices."""
 
     delivered: int = 0
-    gone: list[DeviceRecord] = field(default_factory=list)
-    devices: list[DeviceRecord] = field(default_factory=list)
+    gone: list[DeviceRecord] = msgspec.field(default_factory=list)
+    devices: list[DeviceRecord] = msgspec.field(default_factory=list)
 
 
 class DeviceFanout:

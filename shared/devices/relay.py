@@ -6,8 +6,9 @@ winning messages are relayed. Commands are stored by id, and delivered to their 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.devices.command_store import CommandRecord
@@ -47,8 +48,7 @@ class DeviceLookup(Protocol):
         """Return all devices of a user."""
 
 
-@dataclass(frozen=True, slots=True)
-class RelayResult:
+class RelayResult(msgspec.Struct, frozen=True):
     """Outcome of a message.
 
     `delivered` is the number of devices that received it. If it was not applied, `current` is the

@@ -10,7 +10,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.models.errors import ErrorCode, LingocastError
 
@@ -23,8 +24,7 @@ _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"v1=([0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedBody:
+class SignedBody(msgspec.Struct, frozen=True):
     """Signed bytes with their signature, well-formed and recent but not verified."""
 
     signed: bytes

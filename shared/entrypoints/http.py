@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -31,8 +30,7 @@ class HttpRoute(Protocol):
         """The response's body. Raises LingocastError."""
 
 
-@dataclass(frozen=True)
-class BodyRoute(Generic[RequestType]):
+class BodyRoute(msgspec.Struct, Generic[RequestType], frozen=True):
     """A route for users that takes a JSON body of `request_type`."""
 
     request_type: type[RequestType]
@@ -44,8 +42,7 @@ class BodyRoute(Generic[RequestType]):
         return self.service(caller, decoded(http_request_of(event).body, self.request_type))
 
 
-@dataclass(frozen=True)
-class BodylessRoute:
+class BodylessRoute(msgspec.Struct, frozen=True):
     """A route for users that takes no body."""
 
     service: Callable[[HttpCaller], msgspec.Struct]
@@ -55,8 +52,7 @@ class BodylessRoute:
         return self.service(http_caller_of(event))
 
 
-@dataclass(frozen=True)
-class SignedRoute:
+class SignedRoute(msgspec.Struct, frozen=True):
     """A route without a token; the service checks the signature of headers and body."""
 
     service: Callable[[HttpRequest], msgspec.Struct]

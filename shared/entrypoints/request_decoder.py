@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, Union
 
 import msgspec
@@ -36,8 +35,7 @@ _HEAD_LENGTH = 1_024
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """The parts of a request that its error repeats, as far as they could be read."""
 
     action: str | None = None

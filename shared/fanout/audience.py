@@ -15,8 +15,9 @@ An audience yields connection ids; the fan-out needs nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.fanout.rosters import RosterSource
@@ -39,8 +40,7 @@ class Audience(Protocol):
         """The recipients. Raises StoreUnavailableError if they cannot be looked up."""
 
 
-@dataclass(frozen=True)
-class LanguageAudience:
+class LanguageAudience(msgspec.Struct, frozen=True):
     """Everyone who hears a language of a session, except the sender.
 
     The floor includes listeners whose language has no interpreter.
@@ -65,8 +65,7 @@ class LanguageAudience:
         return _without(self.except_for, recipients)
 
 
-@dataclass(frozen=True)
-class MembersAudience:
+class MembersAudience(msgspec.Struct, frozen=True):
     """All members of a session, except the one who caused the message."""
 
     session_id: str
@@ -79,8 +78,7 @@ class MembersAudience:
         return _without(self.except_for, self.rosters.of(self.session_id).members())
 
 
-@dataclass(frozen=True)
-class ListenersAudience:
+class ListenersAudience(msgspec.Struct, frozen=True):
     """The listeners of one language, read from the index instead of the roster."""
 
     session_id: str
@@ -92,8 +90,7 @@ class ListenersAudience:
         return self.connections.seated(self.session_id, Seat("listener", self.label))
 
 
-@dataclass(frozen=True)
-class MemberAudience:
+class MemberAudience(msgspec.Struct, frozen=True):
     """A single member of a session."""
 
     session_id: str
@@ -105,8 +102,7 @@ class MemberAudience:
         return [self.connection_id]
 
 
-@dataclass(frozen=True)
-class RecipientsAudience:
+class RecipientsAudience(msgspec.Struct, frozen=True):
     """Connections that read one language, looked up beforehand.
 
     One lookup serves all languages of an announcement.
@@ -121,8 +117,7 @@ class RecipientsAudience:
         return self.recipients
 
 
-@dataclass(frozen=True)
-class DevicesAudience:
+class DevicesAudience(msgspec.Struct, frozen=True):
     """The connections of one user's devices. They belong to no session."""
 
     online: Callable[[], Sequence[str]]

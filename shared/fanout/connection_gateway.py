@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import zip_longest
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
+
+import msgspec
 
 from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle
 from shared.fanout.fanout_plan import FanoutPlan
@@ -31,13 +32,12 @@ _logger = logging.getLogger(__name__)
 _SIGNATURE_AGE_MS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionInfo:
+class ConnectionInfo(msgspec.Struct, frozen=True):
     """Result of `get`: SENT with details, or GONE, FAILED or DROPPED without."""
 
     outcome: Outcome
     #: `connectedAt`, `lastActiveAt` (ISO 8601) and `identity` (`sourceIp`, `userAgent`).
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, object] = msgspec.field(default_factory=dict)
 
 
 class ConnectionGateway:

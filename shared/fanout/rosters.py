@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
+
+import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
@@ -23,8 +24,7 @@ EXPIRED_AFTER = 1.5
 _MAX_ROSTERS = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
+class Roster(msgspec.Struct, frozen=True):
     """The connection ids of a session, or of one of its seats, at one moment.
 
     A roster serves several chunks, so it is grouped once, when it is read.
@@ -102,14 +102,12 @@ class Rosters:
 _Key = tuple[str, Seat | None]
 
 
-@dataclass(slots=True)
-class _CachedRoster:
+class _CachedRoster(msgspec.Struct):
     roster: Roster
     read_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Refresh:
+class _Refresh(msgspec.Struct, frozen=True):
     key: _Key
     started_at: float
     roster: Future[Roster]

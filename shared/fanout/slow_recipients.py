@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.models.delivery import Outcome
 
@@ -19,8 +20,7 @@ _SKIP_SECONDS = 1.0
 _MAX_RECIPIENTS = 4_096
 
 
-@dataclass(slots=True)
-class _Refusals:
+class _Refusals(msgspec.Struct):
     count: int = 0
     skip_until: float = 0.0
 

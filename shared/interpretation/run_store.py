@@ -7,8 +7,9 @@ source is by its epoch: a run with a successor can neither renew nor release its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from shared.data_access.listener_counts import ACTIVE
 from shared.data_access.session_items import (
@@ -29,8 +30,7 @@ _NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedRun:
+class ClaimedRun(msgspec.Struct, frozen=True):
     """A run that the caller has claimed, and the session as it was just before."""
 
     session: Session

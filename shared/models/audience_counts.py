@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.models.connection import UNKNOWN_LANGUAGE
 from shared.models.terms import UpdateReason
 
 
-@dataclass(frozen=True, slots=True)
-class SentStatus:
+class SentStatus(msgspec.Struct, frozen=True):
     """The last status sent to a session's speaker.
 
     `languages` counts the languages, other than the speaker's, that ever had a listener. A new
@@ -21,8 +21,7 @@ class SentStatus:
     languages: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class AudienceChange:
+class AudienceChange(msgspec.Struct, frozen=True):
     """A session's audience after a join, a leave or a change of language.
 
     `pending_since` is when the next status was armed (ms since the epoch), if one is.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
+from shared.models.hidden_fields import repr_without
 from shared.models.interpretation import InterpreterSource
 from shared.models.terms import Role
 
@@ -16,8 +17,7 @@ UNKNOWN_LANGUAGE = "unknown"
 CONNECTION_RECIPIENT = "connection#"
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(msgspec.Struct, frozen=True):
     """A role in a session and its language; stored as `listener#es`.
 
     A speaker's seat has no language (`speaker#`): the session has the floor's language.
@@ -45,8 +45,7 @@ class Seat:
 SPEAKER_SEAT = Seat("speaker")
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(msgspec.Struct, frozen=True):
     """A connection's seat in a session.
 
     A speaker's `epoch` fences its actions. An interpreter's `source` is its kind.
@@ -58,16 +57,14 @@ class Membership:
     source: InterpreterSource | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LeftSeat:
+class LeftSeat(msgspec.Struct, frozen=True):
     """A seat that was given up and is not yet confirmed as counted out."""
 
     session_id: str
     seat: Seat
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(msgspec.Struct, frozen=True):
     """A row of the connections table; times are ms since the epoch.
 
     `turn` rises whenever a seat is given up or changed. It distinguishes a repeated request from a
@@ -98,8 +95,7 @@ class Connection:
         return self.connected_at + CONNECTION_LIFETIME_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """The sender of a request: connection, identity and time of receipt (ms).
 
     `client_id` is the stable ID of a client without a token. `listen_only` means that the handshake
@@ -118,7 +114,10 @@ class Caller:
     # The token has expired without renewal: only requests that need no token remain.
     token_expired: bool = False
     listen_only: bool = False
-    address: str | None = field(default=None, repr=False)
+    address: str | None = None
+
+    def __repr__(self) -> str:
+        return repr_without(self, "address")
 
     @property
     def recipient_key(self) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 # One update expression has room for no more; the next check finds the rest.
 _MOST_LANGUAGES = 40
 
 
-@dataclass(frozen=True, slots=True)
-class CounterDrift:
+class CounterDrift(msgspec.Struct, frozen=True):
     """Listeners missing from a session's counters; a surplus is negative.
 
     `listeners` is the total, `languages` the difference by language. `found_at` is in ms since the

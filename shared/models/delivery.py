@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+import msgspec
 
 
 class Outcome(Enum):
@@ -19,8 +20,7 @@ class Outcome(Enum):
     DROPPED = "dropped"  # not sent before the deadline
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """One body for many connections."""
 
     connection_ids: Sequence[str]

@@ -6,8 +6,9 @@ that the same request may succeed later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 
 class ErrorCode(StrEnum):
@@ -50,8 +51,7 @@ class ErrorCode(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorKind:
+class ErrorKind(msgspec.Struct, frozen=True):
     """HTTP-like status, whether a retry may help, and when the error occurs."""
 
     status: int

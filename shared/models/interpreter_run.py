@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -11,8 +10,7 @@ import msgspec
 RUN_LEASE_MS = 30_000
 
 
-@dataclass(frozen=True, slots=True)
-class InterpreterRun:
+class InterpreterRun(msgspec.Struct, frozen=True):
     """The latest run of a session, with the end of its lease (ms since the epoch).
 
     Generation 0 means that no run has started; its lease ends when the first one is overdue.

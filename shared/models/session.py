@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.models.audio_format import AudioFormat
 from shared.models.broadcast_state import BroadcastState
+from shared.models.hidden_fields import repr_without
 from shared.models.interpretation import Interpretation, InterpreterSource
 from shared.models.interpreter_run import InterpreterRun
 from shared.models.terms import ChannelSource, EndReason
@@ -29,8 +32,7 @@ LEASE_MS = 2_500
 OVERLAP_MS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class FormerSource:
+class FormerSource(msgspec.Struct, frozen=True):
     """A source's connection before its rollover, with its epoch then."""
 
     connection_id: str
@@ -49,8 +51,7 @@ class FormerSource:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Standby:
+class Standby(msgspec.Struct, frozen=True):
     """A stand-by interpreter, with the start of its wait and the end of its lease.
 
     Times are ms since the epoch.
@@ -61,8 +62,7 @@ class Standby:
     lease_until: int
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(msgspec.Struct, frozen=True):
     """The channel of an interpreted language.
 
     `connection_id` is the interpreter's, None if there is none. `epoch` rises with each one,
@@ -76,19 +76,17 @@ class Channel:
     former: FormerSource | None = None
     lease_until: int = 0
     heard_at: int = 0
-    standbys: Mapping[str, Standby] = field(default_factory=dict)
+    standbys: Mapping[str, Standby] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AudioSource:
+class AudioSource(msgspec.Struct, frozen=True):
     """Language and epoch that a connection may send."""
 
     language: str
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """A row of the sessions table; times are ms since the epoch.
 
     `grace_until` is the end of the grace period while the speaker is away. `audible_since` is when
@@ -107,12 +105,12 @@ class Session:
     created_at: int
     max_listeners: int
     status: SessionLifecycle = SessionLifecycle.ACTIVE
-    broadcast_state: BroadcastState = field(default_factory=BroadcastState)
+    broadcast_state: BroadcastState = msgspec.field(default_factory=BroadcastState)
     interpreters: frozenset[str] | None = None
     listener_count: int = 0
-    language_counts: Mapping[str, int] = field(default_factory=dict)
+    language_counts: Mapping[str, int] = msgspec.field(default_factory=dict)
     removed_languages: int = 0
-    channels: Mapping[str, Channel] = field(default_factory=dict)
+    channels: Mapping[str, Channel] = msgspec.field(default_factory=dict)
     channels_epoch: int = 0
     audible_since: int = 0
     grace_until: int | None = None
@@ -120,12 +118,15 @@ class Session:
     end_reason: EndReason | None = None
     # Sessions with machine interpretation: the ticket of this hash permits interpreting.
     interpretation: Interpretation | None = None
-    ticket_hash: str | None = field(default=None, repr=False)
+    ticket_hash: str | None = None
     interpreter_run: InterpreterRun | None = None
     # Sessions by link: hash of the secret in the link.
-    secret_hash: str | None = field(default=None, repr=False)
+    secret_hash: str | None = None
     # Versions of changes that members may not have been notified of yet, by subject.
-    pending_notifications: Mapping[str, int] = field(default_factory=dict)
+    pending_notifications: Mapping[str, int] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return repr_without(self, "ticket_hash", "secret_hash")
 
     @property
     def is_active(self) -> bool:

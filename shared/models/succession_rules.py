@@ -8,7 +8,8 @@ alive until its lease runs out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from shared.models.interpretation import InterpreterSource, Lease
 from shared.models.session import LEASE_MS, OVERLAP_MS, Channel, FormerSource, Standby

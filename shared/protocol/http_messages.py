@@ -6,7 +6,6 @@ Field names are snake_case on the wire, times are ms since the Unix epoch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,8 +14,7 @@ import msgspec
 MAX_BODY_BYTES = 24 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class HttpCaller:
+class HttpCaller(msgspec.Struct, frozen=True):
     """The user whose access token came with a request, and when it arrived (ms)."""
 
     user_id: str
@@ -24,8 +22,7 @@ class HttpCaller:
     received_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, frozen=True):
     """A request as it was sent, for signature checks.
 
     Header names are in lower case; `received_at` is when it reached the gateway (ms).

@@ -6,8 +6,9 @@ Routes, throttles, budgets, decoders and the list of known actions follow from i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from shared.protocol.announcement_messages import (
     AcknowledgeAnnouncement,
@@ -97,8 +98,7 @@ class Sender(Enum):
     SOURCE = "source"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestSpec:
+class RequestSpec(msgspec.Struct, frozen=True):
     """One request, and the function (`lambda/<function>`) that serves it.
 
     A request without a reply has a route without a response; errors are pushed to the sender.

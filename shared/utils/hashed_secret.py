@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
 
+import msgspec
+
+from shared.models.hidden_fields import repr_without
 from shared.utils.identifiers import Identifiers
 
 
-@dataclass(frozen=True, slots=True)
-class NewSecret:
+class NewSecret(msgspec.Struct, frozen=True):
     """A new secret and its hash. Never log `text`."""
 
-    text: str = field(repr=False)
-    hash: str = field(repr=False)
+    text: str
+    hash: str
+
+    def __repr__(self) -> str:
+        return repr_without(self, "text", "hash")
 
 
 def new_secret(identifiers: Identifiers) -> NewSecret:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 # Groups that grant rights; other groups are dropped.
 ROLE_GROUPS = frozenset({"speakers", "interpreters", "operators"})
@@ -21,8 +22,7 @@ class IssuerUnreachableError(Exception):
     """The issuer's keys cannot be fetched. The token may be valid."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """User and groups of a token, with its expiry (ms since the epoch)."""
 
     user_id: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+
+import msgspec
 
 _TOKEN = re.compile(
     r"""[ \t\n\r]*(
@@ -28,12 +29,11 @@ _FIRST_VALUE, _FIRST_NAME = _VALUE + "]", _NAME + "}"
 _IN_OBJECT, _IN_ARRAY = ",}", ",]"  # after a value, there
 
 
-@dataclass(slots=True)
-class Outline:
+class Outline(msgspec.Struct):
     """Outline of a text. If members share a name, the last one counts."""
 
     # Values that are strings without lone surrogates; None for all others.
-    members: dict[str, str | None] = field(default_factory=dict)
+    members: dict[str, str | None] = msgspec.field(default_factory=dict)
     is_json: bool = False
     is_object: bool = False
     surrogate_member: str | None = None  # the first member with a lone surrogate

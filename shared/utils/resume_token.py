@@ -7,25 +7,31 @@ needs no salt, because 256 random bits cannot be guessed.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 
+import msgspec
+
+from shared.models.hidden_fields import repr_without
 from shared.utils.identifiers import Identifiers
 
 
-@dataclass(frozen=True, slots=True)
-class ResumeToken:
+class ResumeToken(msgspec.Struct, frozen=True):
     """A parsed token: the connection whose seat it is for, and the hash of its secret."""
 
     connection_id: str
-    resume_hash: str = field(repr=False)
+    resume_hash: str
+
+    def __repr__(self) -> str:
+        return repr_without(self, "resume_hash")
 
 
-@dataclass(frozen=True, slots=True)
-class NewResumeToken:
+class NewResumeToken(msgspec.Struct, frozen=True):
     """A new token and the hash of its secret. Never log `text`."""
 
-    text: str = field(repr=False)
-    resume_hash: str = field(repr=False)
+    text: str
+    resume_hash: str
+
+    def __repr__(self) -> str:
+        return repr_without(self, "text", "resume_hash")
 
 
 def new_resume_token(identifiers: Identifiers, connection_id: str) -> NewResumeToken:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 # Host clocks differ by less. A time further back means that the clock was set back (ms).
 _BACKWARDS_MS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True):
     """A sustained rate per second, and a burst."""
 
     per_second: float
     burst: int
 
 
-@dataclass(slots=True)
-class TokenBucket:
+class TokenBucket(msgspec.Struct):
     """Tokens of one budget. It has no clock: callers pass the time (ms).
 
     A time slightly before the last one adds no tokens. Refilling continues from a time that is far

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from shared.announcements.timers import RedeliveryPass, ReplayDue
 from shared.aws import clients
@@ -41,8 +42,7 @@ if TYPE_CHECKING:
     from shared.data_access.sessions_repository import SessionsRepository
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(msgspec.Struct, frozen=True):
     """Parts that a test supplies; None means the production part."""
 
     sender: ConnectionSender | None = None

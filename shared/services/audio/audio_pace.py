@@ -8,8 +8,9 @@ neither earn credit nor cause debt. See docs/decisions/0027.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from shared.data_access.audio_accounts import Account, Charge
 from shared.data_access.errors import StoreUnavailableError
@@ -45,11 +46,10 @@ class Accounts(Protocol):
         """Charge audio. None if the connection is gone. Raises StoreUnavailableError."""
 
 
-@dataclass(slots=True)
-class _Stream:
+class _Stream(msgspec.Struct):
     """State of one source in this instance. Times are the gateway's, in ms."""
 
-    bucket: LeakyBucket = field(default_factory=LeakyBucket)
+    bucket: LeakyBucket = msgspec.field(default_factory=LeakyBucket)
     owed_ms: int = 0  # accepted but not yet charged to the account
     owed_since: int = 0
     account: Account | None = None  # as of the last charge

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
@@ -28,8 +28,7 @@ from shared.utils.clock import Clock
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class InterpreterPlace:
+class InterpreterPlace(msgspec.Struct, frozen=True):
     """A session with the place of a connection in it.
 
     `handover` is set, and not yet notified, if the connection interprets from now on.

@@ -5,8 +5,9 @@ Each handover is one conditional write, followed by notifications.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
 from shared.data_access.pending_notifications import channel_subject
@@ -44,8 +45,7 @@ _CONDITIONS: dict[Loss, ChannelConditions] = {
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelHandover:
+class ChannelHandover(msgspec.Struct, frozen=True):
     """A completed handover: the session afterwards, and the channel before and after."""
 
     session: Session

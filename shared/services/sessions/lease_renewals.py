@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
 
 import msgspec
 
@@ -23,8 +22,7 @@ from shared.utils.clock import Clock
 _MAX_PLACES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Last known place of an interpreter; `epoch` is None for a stand-by."""
 
     session_id: str

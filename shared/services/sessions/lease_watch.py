@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.interpreter_leases import InterpreterLeases
@@ -28,8 +30,7 @@ _FLOOR_GAP_MS = 5_000
 _MAX_ENTRIES = 1_024
 
 
-@dataclass(slots=True)
-class _Floor:
+class _Floor(msgspec.Struct):
     since: int
     last: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.sessions_repository import SessionsRepository
@@ -21,8 +21,7 @@ from shared.models.session import Session
 from shared.services.sessions.leave_service import LeaveService
 
 
-@dataclass(frozen=True, slots=True)
-class OccupiedSeat:
+class OccupiedSeat(msgspec.Struct, frozen=True):
     """A membership with its session and connection, as just read."""
 
     membership: Membership

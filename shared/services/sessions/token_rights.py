@@ -8,7 +8,9 @@ expiry and groups in the connection's row.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.models.connection import Caller
@@ -21,8 +23,7 @@ from shared.protocol.messages import LeaveSession
 _MAX_RENEWED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class _RenewedRights:
+class _RenewedRights(msgspec.Struct, frozen=True):
     """Rights of the latest token in a connection's row."""
 
     until: int

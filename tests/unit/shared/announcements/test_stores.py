@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from shared.announcements.acknowledgement_store import AcknowledgementStore
 from shared.announcements.active_announcements import ActiveAnnouncements

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.data_access.broadcast_states import BroadcastStates
 from shared.data_access.sessions_repository import SessionsRepository

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import boto3
 import pytest
+from msgspec.structs import replace
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
