@@ -76,6 +76,10 @@ conformance: setup-dev ## Check API Gateway's behaviour; URL=wss://... on AWS; S
 	CONFORMANCE_TOKEN="$(TOKEN)" CONFORMANCE_SLOW="$(SLOW)" \
 	$(PY) -m pytest tests/conformance --quiet --no-header $(ARGS)
 
+.PHONY: soak
+soak: setup-dev ## Half an hour of a session with faults: memory, counters; ARGS="--minutes 30 --listeners 300"
+	@$(PY) -m benchmarks.soak $(ARGS)
+
 lint: setup-dev ## Style (ruff)
 	@$(PY) -m ruff check .
 	$(PY) -m ruff format --check .

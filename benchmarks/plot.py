@@ -1,16 +1,20 @@
 """Draws the charts of benchmarks/README.md as SVG.
 
     python -m benchmarks.plot
+    python -m benchmarks.plot soak.jsonl    # the samples of benchmarks.soak
 
-The input is benchmarks/results.json: the last lines of the runs that the README quotes.
+The input is benchmarks/results.json, the last lines of the runs that the README quotes, or the
+samples of a soak test.
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from html import escape
 from pathlib import Path
 
+from benchmarks.process_watch import ProcessSeries, read_series
 from shared.utils.standard_streams import standard_streams
 
 FOLDER = Path(__file__).parent
@@ -45,8 +49,63 @@ def bars(title: str, unit: str, rows: list[tuple[str, float]], limit: float | No
     return "\n".join([*parts, "</svg>", ""])
 
 
+def lines(title: str, unit: str, rows: dict[str, list[tuple[float, float]]]) -> str:
+    """Chart of lines over minutes, with the last value of each."""
+    left, right, top, bottom = 44, 190, 34, 24
+    height = 320
+    end = max((x for row in rows.values() for x, _ in row), default=1) or 1
+    largest = max((y for row in rows.values() for _, y in row), default=1)
+
+    def place(x: float, y: float) -> str:
+        across = left + x / end * (WIDTH - left - right)
+        return f"{across:.1f},{height - bottom - y / largest * (height - top - bottom):.1f}"
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
+        ' font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDTH}" height="{height}" fill="white"/>',
+        f'<text x="8" y="20" font-weight="bold" font-size="13">{escape(title)}</text>',
+        f'<polyline points="{place(0, largest)} {place(0, 0)} {place(end, 0)}" fill="none"'
+        ' stroke="#888"/>',
+        f'<text x="{left - 6}" y="{top + 4}" text-anchor="end">{largest:.0f}</text>',
+        f'<text x="{left - 6}" y="{height - bottom}" text-anchor="end">0</text>',
+        f'<text x="{WIDTH - right}" y="{height - 8}" text-anchor="end">{end:.0f} min</text>',
+    ]
+    # By size, so that the labels have the order of the lines.
+    ordered = sorted(rows.items(), key=lambda row: -row[1][-1][1])
+    for number, (name, row) in enumerate(ordered):
+        colour = f"hsl({number * 360 // len(rows)} 65% 40%)"
+        parts += [
+            f'<polyline points="{" ".join(place(x, y) for x, y in row)}" fill="none"'
+            f' stroke="{colour}" stroke-width="1.5"/>',
+            f'<text x="{WIDTH - right + 10}" y="{top + 4 + 15 * number}" fill="{colour}">'
+            f"{escape(name)}: {row[-1][1]:.0f} {unit}</text>",
+        ]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def soak_chart(series: list[ProcessSeries]) -> str:
+    """Memory of the processes that lived to the end of a soak test."""
+    end = max(each.seconds[-1] for each in series)
+    return lines(
+        "Memory of each process in a soak test",
+        "MB",
+        {
+            f"{each.name} {each.pid}": [
+                (second / 60, rss) for second, rss in zip(each.seconds, each.rss_mb, strict=True)
+            ]
+            for each in series
+            if each.judged(end)
+        },
+    )
+
+
 def main() -> None:
-    """Write one file per chart."""
+    """Write one file per chart; with an argument, only the chart of a soak test's samples."""
+    if len(sys.argv) > 1:
+        with Path(sys.argv[1]).open() as samples:
+            (FOLDER / "soak.svg").write_text(soak_chart(read_series(samples)))
+        return
     results = json.loads((FOLDER / "results.json").read_text())
     fanout = results["fanout"]
     (FOLDER / "fanout.svg").write_text(

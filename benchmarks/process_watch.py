@@ -1,0 +1,157 @@
+"""Memory and descriptors of processes over time, and whether they stay flat. Linux's /proc."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TextIO
+
+from benchmarks.cpu_time import command_line, descendants
+
+_PROC = Path("/proc")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_MB = 1024 * 1024
+
+#: Memory may grow by this share from the second to the last sixth of a process's life.
+MAX_GROWTH = 0.05
+#: Descriptors may grow by that share and this number: connections come and go.
+MAX_MORE_DESCRIPTORS = 5
+#: A process is judged if it has lived for this share of the run; younger ones are warming up.
+MIN_SHARE = 0.5
+# A sixth must have several samples, or its median means nothing.
+_MIN_SAMPLES = 12
+
+
+@dataclass
+class ProcessSeries:
+    """The samples of one process: seconds since the start, memory (MB), open descriptors."""
+
+    pid: int
+    name: str
+    seconds: list[float] = field(default_factory=list)
+    rss_mb: list[float] = field(default_factory=list)
+    descriptors: list[int] = field(default_factory=list)
+
+    def judged(self, run_seconds: float) -> bool:
+        """Whether it has lived long enough to be judged, until the end of the run."""
+        if len(self.seconds) < _MIN_SAMPLES:
+            return False
+        return self.seconds[-1] - self.seconds[0] >= MIN_SHARE * run_seconds
+
+    @property
+    def growth(self) -> float:
+        """Growth of its memory, as a share."""
+        early, late = second_and_last_sixth(self.rss_mb)
+        return late / early - 1
+
+    @property
+    def more_descriptors(self) -> float:
+        """Growth of the number of its descriptors."""
+        early, late = second_and_last_sixth(self.descriptors)
+        return late - early
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether neither memory nor descriptors have grown."""
+        early, _ = second_and_last_sixth(self.descriptors)
+        allowed = MAX_MORE_DESCRIPTORS + MAX_GROWTH * early
+        return self.growth <= MAX_GROWTH and self.more_descriptors <= allowed
+
+
+def second_and_last_sixth(values: Sequence[float]) -> tuple[float, float]:
+    """Medians of the second and the last sixth; the first sixth is the warm-up."""
+    sixth = max(len(values) // 6, 1)
+    return median(values[sixth : 2 * sixth] or values), median(values[-sixth:])
+
+
+class ProcessWatch:
+    """Samples processes and their descendants; writes each sample to `file` as a line of JSON."""
+
+    def __init__(self, names: dict[int, str], file: TextIO | None = None) -> None:
+        self._names = names
+        self._file = file
+        self._series: dict[int, ProcessSeries] = {}
+
+    def sample(self, seconds: float) -> None:
+        """Take one sample of every process."""
+        pids = set(self._names).union(*map(descendants, self._names))
+        for pid in sorted(pids):
+            usage = _usage(pid)
+            if usage is None:
+                continue  # it has ended meanwhile
+            if pid not in self._series:
+                self._series[pid] = ProcessSeries(pid, self._names.get(pid) or _name_of(pid))
+            series = self._series[pid]
+            series.seconds.append(round(seconds, 1))
+            series.rss_mb.append(usage[0])
+            series.descriptors.append(usage[1])
+            self._write(series)
+
+    @property
+    def series(self) -> list[ProcessSeries]:
+        """All processes seen, by name and age."""
+        return sorted(self._series.values(), key=lambda each: (each.name, each.pid))
+
+    def _write(self, series: ProcessSeries) -> None:
+        if self._file is not None:
+            line = {
+                "seconds": series.seconds[-1],
+                "pid": series.pid,
+                "name": series.name,
+                "rssMb": series.rss_mb[-1],
+                "descriptors": series.descriptors[-1],
+            }
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+
+
+def read_series(lines: Iterable[str]) -> list[ProcessSeries]:
+    """The series that a ProcessWatch has written."""
+    found: dict[int, ProcessSeries] = {}
+    for line in lines:
+        sample = json.loads(line)
+        series = found.setdefault(sample["pid"], ProcessSeries(sample["pid"], sample["name"]))
+        series.seconds.append(sample["seconds"])
+        series.rss_mb.append(sample["rssMb"])
+        series.descriptors.append(sample["descriptors"])
+    return list(found.values())
+
+
+def table(series: Sequence[ProcessSeries], run_seconds: float) -> str:
+    """One line for each process."""
+    lines = [f"{'process':<22}{'pid':>8}{'min':>6}{'RSS MB':>17}{'growth':>8}{'fds':>13}  verdict"]
+    for each in series:
+        rss, fds = second_and_last_sixth(each.rss_mb), second_and_last_sixth(each.descriptors)
+        minutes = (each.seconds[-1] - each.seconds[0]) / 60
+        verdict = "flat" if each.is_flat else "GROWS"
+        if not each.judged(run_seconds):
+            verdict = "too short to judge"
+        lines.append(
+            f"{each.name:<22}{each.pid:>8}{minutes:>6.1f}{rss[0]:>8.1f} →{rss[1]:>7.1f}"
+            f"{each.growth:>8.1%}{fds[0]:>6.0f} →{fds[1]:>5.0f}  {verdict}"
+        )
+    return "\n".join(lines)
+
+
+def _usage(pid: int) -> tuple[float, int] | None:
+    """Resident memory (MB) and number of descriptors; None if the process has ended."""
+    folder = _PROC / str(pid)
+    try:
+        pages = int((folder / "statm").read_text().split()[1])
+        return round(pages * _PAGE_BYTES / _MB, 2), len(list((folder / "fd").iterdir()))
+    except OSError:
+        return None
+
+
+def _name_of(pid: int) -> str:
+    """A short name: the function of a worker, or the program."""
+    words = command_line(pid).split()
+    if "awslambdaric" in words:
+        return words[-1].split(".")[1]
+    if any("dynalite" in word for word in words):
+        return "dynalite"
+    return Path(words[0]).name if words else "?"
