@@ -22,9 +22,11 @@ from client.protocol.events import (
 from shared.models.audio_format import AudioFormat
 from shared.protocol.messages import (
     ChannelSourceChanged,
+    SessionJoined,
     SpeakerDisconnected,
     SpeakerReconnected,
 )
+from shared.utils.resume_token import parse_resume_token
 
 LIMIT_SECONDS = 120  # of a whole test
 AWAY_AND_BACK: list[object] = [SpeakerDisconnected, SpeakerReconnected]
@@ -64,14 +66,15 @@ class EventLog:
 
 @dataclass
 class NumberedSpeech:
-    """Endless speech: every byte of chunk n is n."""
+    """Endless speech: every byte of chunk n, counted from `first`, is n."""
 
     audio_format: AudioFormat
+    first: int = 1
     live = True
     total = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for number in range(1, 256):
+        for number in range(self.first, 256):
             yield bytes([number]) * self.audio_format.chunk_bytes
 
 
@@ -83,6 +86,8 @@ class RecordingListener:
     language: str
     log: EventLog = field(default_factory=EventLog)
     heard: list[int] = field(default_factory=list)
+    #: The connections that it has joined on.
+    connection_ids: list[str] = field(default_factory=list)
     playout_delay_ms: int = DEFAULT_PLAYOUT_DELAY_MS
     notices: list[Notice] = field(default_factory=list)
 
@@ -98,6 +103,8 @@ class RecordingListener:
         self.notices.append(notice)
         if isinstance(notice, Reconnected | Interruption):
             self.log.add(type(notice))
+        if isinstance(notice, Reconnected | RolledOver):
+            self._joined(notice.reply)
         if isinstance(notice, RolledOver):
             self.log.add(("rolled over", notice.reply.resumed))
         if isinstance(notice, Notification):
@@ -105,8 +112,17 @@ class RecordingListener:
             if isinstance(notice.message, ChannelSourceChanged):
                 self.log.add(notice.message.to_source)
 
+    def on_joined(self, joined: SessionJoined) -> None:
+        self._joined(joined)
+        self.log.add("joined")
+
+    def _joined(self, reply: SessionJoined) -> None:
+        token = parse_resume_token(reply.resume_token)
+        assert token is not None
+        self.connection_ids.append(token.connection_id)
+
     async def listen(self, session_id: str) -> None:
-        hooks = Hooks(lambda joined: self.log.add("joined"), on_notice=self.on_notice)
+        hooks = Hooks(self.on_joined, on_notice=self.on_notice)
         async with Connector(self.url, None, None, None).connect() as connection:
             await listen(
                 connection,
@@ -124,6 +140,11 @@ class RecordingListener:
     async def wait_for_chunks(self, chunks: int = 3) -> None:
         """Wait for this many more chunks."""
         await self.log.wait_for(("heard", len(self.heard) + chunks))
+
+
+def speech_from(first: int) -> Callable[[AudioFormat], ChunkSource]:
+    """Open numbered speech that counts from `first`."""
+    return lambda audio_format: NumberedSpeech(audio_format, first)
 
 
 def numbered_speech(audio_format: AudioFormat) -> ChunkSource:
