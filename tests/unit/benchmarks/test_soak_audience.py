@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from typing import cast
 
 import msgspec
 import pytest
@@ -24,7 +23,7 @@ def chunk(
     message = Audio(
         session_id=session, language=language, epoch=epoch, seq=seq, timestamp=1, audio=audio
     )
-    return cast(bytes, msgspec.json.encode(message))
+    return msgspec.json.encode(message)
 
 
 def listener(heard: Heard) -> SoakListener:
