@@ -166,13 +166,13 @@ def describe_playout(stats: ListenStats) -> str:
 
 
 def describe_interruption(interruption: Interruption) -> str:
-    """`While disconnected you missed 1.4 s (7 chunks).`"""
+    """`You missed 1.4 s (7 chunks).`"""
     seconds = interruption.missed_ms / 1000
     if interruption.recovered:
-        return "While disconnected you missed nothing."
+        return "You missed nothing."
     if interruption.chunks is None:
-        return f"While disconnected you missed up to {seconds:.1f} s."
-    return f"While disconnected you missed {seconds:.1f} s ({count(interruption.chunks, 'chunk')})."
+        return f"You missed up to {seconds:.1f} s."
+    return f"You missed {seconds:.1f} s ({count(interruption.chunks, 'chunk')})."
 
 
 def describe_interruptions(counts: InterruptionCounts) -> str:

@@ -15,6 +15,7 @@ from client.protocol.events import (
     AudioRefused,
     CaptionReceived,
     CaptionRefused,
+    CaughtUp,
     Disconnected,
     Event,
     Notice,
@@ -93,15 +94,17 @@ class PlaybackLoop:
                 self._note(event)
 
     def _note(self, notice: Notice) -> None:
+        interruptions, now_ms = self.playout.interruptions, self.connection.now_ms()
         match notice:
             case Notification(message=SessionEnded(reason=reason)):
                 self.ended = reason
             case Disconnected():
-                self.playout.interruptions.lost(self.connection.now_ms())
+                interruptions.lost(now_ms)
             case Reconnected(reply=reply):
-                self.playout.interruptions.reconnected(
-                    self.connection.now_ms(), recovered=reply.recovered is True
-                )
+                interruptions.reconnected(now_ms, recovered=reply.recovered is True)
+            case CaughtUp():
+                interruptions.lost(now_ms)
+                interruptions.reconnected(now_ms, recovered=False)
             case _:
                 pass
 

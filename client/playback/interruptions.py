@@ -1,4 +1,4 @@
-"""Audio missed while a listener was disconnected.
+"""Audio missed between two connections of a listener.
 
 Pure. The sequence numbers around an interruption tell how many chunks are missing, if the source is
 the same, and if that many fit into the time without audio: otherwise a pause withheld some of them.
@@ -14,6 +14,8 @@ from shared.protocol.messages import Audio
 
 # A listener receives every chunk at the latest this long after joining (ms).
 _SEATED_MS = 2_000
+# The last chunk before an interruption may itself have been late by this much (ms).
+_LATE_MS = 2_000
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ class InterruptionTracker:
             self._end(Interruption(None, longest_ms))
         elif _key(audio) > _key(before):
             chunks = audio.seq - before.seq - 1
-            if (chunks - 1) * self._chunk_ms > longest_ms:
+            if chunks * self._chunk_ms > longest_ms + _LATE_MS:
                 self._end(Interruption(None, longest_ms))
             else:
                 self._end(Interruption(chunks, chunks * self._chunk_ms))

@@ -101,10 +101,11 @@ class CaughtUp:
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """Audio missed while disconnected, known once audio is played again.
+    """Audio missed between two connections, known once audio is played again.
 
     `chunks` is None if the sequence numbers do not tell, because the source has changed or a pause
-    withheld chunks. `missed_ms` is the duration of the missing chunks, or else an upper bound.
+    withheld chunks. `missed_ms` is the duration of the missing chunks, or else that of the
+    interruption.
     """
 
     chunks: int | None

@@ -206,9 +206,9 @@ def test_interruptions_are_described() -> None:
     for interruption in (Interruption(0, 0), Interruption(7, 1_400), Interruption(None, 2_340)):
         notices.show_notice(display, interruption)
     assert output.getvalue().splitlines() == [
-        "While disconnected you missed nothing.",
-        "While disconnected you missed 1.4 s (7 chunks).",
-        "While disconnected you missed up to 2.3 s.",
+        "You missed nothing.",
+        "You missed 1.4 s (7 chunks).",
+        "You missed up to 2.3 s.",
     ]
 
 

@@ -65,6 +65,12 @@ def test_numbers_of_a_pause_are_not_counted_as_missing() -> None:
     assert tracker.take_ended() == [Interruption(None, 3_000)]
 
 
+def test_a_chunk_that_was_late_before_the_loss_does_not_hide_the_number() -> None:
+    tracker = _interrupted(audio(6))
+    tracker.playing(audio(22), 2_100)  # 3 s in 1.1 s: chunk 6 was 2 s late
+    assert tracker.take_ended() == [Interruption(15, 3_000)]
+
+
 def test_a_straggler_of_an_older_epoch_ends_no_interruption() -> None:
     tracker = _interrupted(audio(6, epoch=2))
     tracker.playing(audio(90, epoch=1), 2_100)
