@@ -14,7 +14,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-from benchmarks.process_watch import ProcessSeries, read_series
+from benchmarks.soak.process_watch import ProcessSeries, read_series
 from shared.utils.standard_streams import standard_streams
 
 FOLDER = Path(__file__).parent

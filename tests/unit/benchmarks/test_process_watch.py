@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from benchmarks.process_watch import ProcessSeries, ProcessWatch, read_series, table
+from benchmarks.soak.process_watch import ProcessSeries, ProcessWatch, read_series, table
 
 
 def series(rss_mb: list[float], descriptors: list[int] | None = None) -> ProcessSeries:

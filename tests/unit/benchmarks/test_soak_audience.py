@@ -7,7 +7,7 @@ import base64
 import msgspec
 import pytest
 
-from benchmarks.soak_audience import Heard, SoakListener, sound_of
+from benchmarks.soak.audience import Heard, SoakListener, sound_of
 from shared.protocol.messages import Audio
 
 

@@ -29,8 +29,8 @@ from typing import Any
 import uvloop
 
 from benchmarks.cpu_time import children, command_line
-from benchmarks.process_watch import ProcessWatch, table
-from benchmarks.soak_audience import Audience, Heard, sound_of
+from benchmarks.soak.audience import Audience, Heard, sound_of
+from benchmarks.soak.process_watch import ProcessWatch, table
 from cli.options import Connector
 from client.errors import ClientError
 from client.flows.interpreter import Start, interpret
