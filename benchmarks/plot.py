@@ -1,20 +1,16 @@
 """Draws the charts of benchmarks/README.md as SVG.
 
     python -m benchmarks.plot
-    python -m benchmarks.plot soak.jsonl    # the samples of benchmarks.soak
 
-The input is benchmarks/results.json, the last lines of the runs that the README quotes, or the
-samples of a soak test.
+The input is benchmarks/results.json: the last lines of the runs that the README quotes.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from html import escape
 from pathlib import Path
 
-from benchmarks.soak.process_watch import ProcessSeries, read_series
 from shared.utils.standard_streams import standard_streams
 
 FOLDER = Path(__file__).parent
@@ -84,28 +80,8 @@ def lines(title: str, unit: str, rows: dict[str, list[tuple[float, float]]]) -> 
     return "\n".join([*parts, "</svg>", ""])
 
 
-def soak_chart(series: list[ProcessSeries]) -> str:
-    """Memory of the processes that lived to the end of a soak test."""
-    end = max(each.seconds[-1] for each in series)
-    return lines(
-        "Memory of each process in a soak test",
-        "MB",
-        {
-            f"{each.name} {each.pid}": [
-                (second / 60, rss) for second, rss in zip(each.seconds, each.rss_mb, strict=True)
-            ]
-            for each in series
-            if each.judged(end)
-        },
-    )
-
-
 def main() -> None:
-    """Write one file per chart; with an argument, only the chart of a soak test's samples."""
-    if len(sys.argv) > 1:
-        with Path(sys.argv[1]).open() as samples:
-            (FOLDER / "soak.svg").write_text(soak_chart(read_series(samples)))
-        return
+    """Write one file per chart."""
     results = json.loads((FOLDER / "results.json").read_text())
     fanout = results["fanout"]
     (FOLDER / "fanout.svg").write_text(

@@ -1,4 +1,4 @@
-"""Soak test: hours of a session with faults; memory, descriptors and counters must stay right.
+"""Soak test: half an hour of a session with faults; memory, descriptors, counters stay right.
 
     python -m benchmarks.soak --minutes 30 --listeners 300
 
@@ -259,7 +259,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.soak", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--minutes", type=float, default=30, help="2 to 1440 (default: 30)")
     parser.add_argument("--listeners", type=int, default=300, help="1 to 2000 (default: 300)")
     parser.add_argument("--seed", type=int, default=1, help="of faults and listeners (default: 1)")
@@ -267,7 +269,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--series",
         type=Path,
         default=Path(tempfile.gettempdir()) / "soak.jsonl",
-        help="file for the samples, for benchmarks.plot (default: %(default)s)",
+        help="file for the samples, for benchmarks.soak.plot (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     if not (2 <= options.minutes <= 1_440 and 1 <= options.listeners <= 2_000):
