@@ -11,23 +11,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import itertools
 import json
 import os
 import re
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.cpu_time import children, command_line, cpu_seconds, descendants
-from benchmarks.figures import percentile
+from benchmarks.cpu_time import command_line, descendants, own_cpu_seconds
+from benchmarks.figures import log, percentile
 from benchmarks.frame_listener import FrameListener
-from benchmarks.live import Tally, chunk_of, log, speaker_token
-from benchmarks.status import Database, create_session
+from benchmarks.speaker import chunk_of, create_session, speaker_token
+from benchmarks.status import Database
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
 from shared.utils.standard_streams import standard_streams
@@ -35,6 +37,7 @@ from shared.utils.standard_streams import standard_streams
 CHUNK_MS = 200
 # Joins before the measurement: workers start, caches fill.
 WARM_UP = 200
+WARM_UP_AT_ONCE = 32
 _HANDLER = re.compile(r"lambda\.(\w+)\.handler")
 
 
@@ -42,46 +45,66 @@ _HANDLER = re.compile(r"lambda\.(\w+)\.handler")
 class Joins:
     """Outcomes of joins."""
 
+    listeners: list[FrameListener] = field(default_factory=list)
     durations_ms: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
 
 
-async def join(
-    endpoints: Endpoints, session_id: str, joins: Joins, number: int = 0, tally: Tally | None = None
-) -> FrameListener | None:
-    """Open a listener of the floor; None if it fails."""
+class Heard:
+    """Chunks received, by listener and number, with their latency (ms)."""
 
-    def on_chunk(seq: int, timestamp: int, received_at: float) -> None:
-        if tally is not None:
-            tally.add(number, seq, received_at - timestamp - CHUNK_MS)
+    def __init__(self) -> None:
+        self._latencies_ms: dict[tuple[int, int], float] = {}
 
-    request = {"sessionId": session_id, "targetLanguage": "en"}
-    listener = FrameListener(endpoints.websocket_url, request, on_chunk)
+    def add(self, listener: int, seq: int, timestamp: int, received_at: float) -> None:
+        """Count a chunk; a duplicate does not count."""
+        self._latencies_ms.setdefault((listener, seq), received_at - timestamp - CHUNK_MS)
+
+    def figures(self, expected: int) -> dict[str, Any]:
+        """Missing chunks and latency, if each listener should have heard every chunk."""
+        latencies = list(self._latencies_ms.values())
+        return {
+            "chunks_expected": expected,
+            "chunks_missing": expected - len(latencies),
+            "audio_p50_ms": round(percentile(latencies, 0.5), 1),
+            "audio_p99_ms": round(percentile(latencies, 0.99), 1),
+            "audio_max_ms": round(max(latencies, default=float("nan")), 1),
+        }
+
+
+async def join(endpoints: Endpoints, session_id: str, joins: Joins, heard: Heard) -> None:
+    """Open one more listener of the floor."""
+    number = len(joins.listeners)
+    listener = FrameListener(
+        endpoints.websocket_url,
+        {"sessionId": session_id, "targetLanguage": "en"},
+        lambda seq, timestamp, received_at: heard.add(number, seq, timestamp, received_at),
+    )
     started_at = time.perf_counter()
     try:
         await listener.open()
     except (OSError, TimeoutError) as error:
         joins.failures[str(error)[:200] or type(error).__name__] += 1
-        return None
+        return
     joins.durations_ms.append((time.perf_counter() - started_at) * 1_000)
-    return listener
+    joins.listeners.append(listener)
 
 
 async def join_many(
     endpoints: Endpoints, session_id: str, count: int, *, seconds: float, in_flight: int
-) -> tuple[Joins, list[FrameListener]]:
+) -> Joins:
     """Join `count` listeners: evenly over `seconds`, or `in_flight` at a time if that is 0."""
-    joins = Joins()
+    joins, nobody = Joins(), Heard()
     gate = asyncio.Semaphore(count if seconds else in_flight)
     start = time.monotonic()
 
-    async def join_one(number: int) -> FrameListener | None:
+    async def join_one(number: int) -> None:
         async with gate:
             await asyncio.sleep(start + number * seconds / count - time.monotonic())
-            return await join(endpoints, session_id, joins)
+            await join(endpoints, session_id, joins, nobody)
 
-    found = await asyncio.gather(*map(join_one, range(count)))
-    return joins, [listener for listener in found if listener is not None]
+    await asyncio.gather(*map(join_one, range(count)))
+    return joins
 
 
 async def stream(speaker: ClientConnection, stop: asyncio.Event) -> int:
@@ -92,32 +115,33 @@ async def stream(speaker: ClientConnection, stop: asyncio.Event) -> int:
         await asyncio.sleep(captured_at + CHUNK_MS / 1_000 - time.time())
         if stop.is_set():
             return seq
-        await speaker.send(chunk_of(seq, CHUNK_MS, captured_at)[1])
-    raise AssertionError
+        chunk = {
+            "action": "sendAudio",
+            "seq": seq,
+            "timestamp": round(captured_at * 1_000),
+            "audio": base64.b64encode(chunk_of(seq, CHUNK_MS)).decode(),
+        }
+        await speaker.send(json.dumps(chunk))
+    raise AssertionError("unreachable")
 
 
-async def measure(endpoints: Endpoints, stack: int, options: argparse.Namespace) -> dict[str, Any]:
+async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str, Any]:
     """Measure the joins of one session."""
     database = Database.of(endpoints)
-    tally, stop = Tally(), asyncio.Event()
+    early, heard, stop = Joins(), Heard(), asyncio.Event()
     url = f"{endpoints.websocket_url}?token={speaker_token(endpoints)}"
     async with connect(url, compression=None, max_queue=None) as speaker:
-        session_id = await create_session(speaker)
-        listening, streaming = [], None
-        if options.speak:
-            early = Joins()
-            listening = [
-                await join(endpoints, session_id, early, number, tally)
-                for number in range(options.speak)
-            ]
-            streaming = asyncio.ensure_future(stream(speaker, stop))
+        session_id = await create_session(speaker, CHUNK_MS)
+        for _ in range(options.speak):
+            await join(endpoints, session_id, early, heard)
         log(f"{WARM_UP} joins to warm up")
-        _, warm = await join_many(endpoints, session_id, WARM_UP, seconds=0, in_flight=32)
+        warm = await join_many(endpoints, session_id, WARM_UP, seconds=0, in_flight=WARM_UP_AT_ONCE)
+        streaming = asyncio.ensure_future(stream(speaker, stop)) if early.listeners else None
         await asyncio.sleep(1)
-        requests, cpu = database.requests(), cpu_by_process(stack)
         log(f"{options.listeners} listeners join {session_id}")
+        requests, cpu = Counter(database.requests()), cpu_by_process()
         started_at = time.monotonic()
-        joins, listeners = await join_many(
+        joins = await join_many(
             endpoints,
             session_id,
             options.listeners,
@@ -125,61 +149,55 @@ async def measure(endpoints: Endpoints, stack: int, options: argparse.Namespace)
             in_flight=options.in_flight,
         )
         joining_s = time.monotonic() - started_at
-        spent = {name: value - cpu.get(name, 0) for name, value in cpu_by_process(stack).items()}
-        made = Counter(database.requests())
-        made.subtract(requests)
+        made = Counter(database.requests()) - requests
+        spent = cpu_by_process() - cpu
+        joined = len(joins.listeners)
         result = {
             "listeners": options.listeners,
             "seconds": options.seconds,
-            "joined": len(listeners),
+            "joined": joined,
             "failures": dict(joins.failures),
             "joining_s": round(joining_s, 2),
-            "joins_per_s": round(len(listeners) / joining_s, 1),
+            "joins_per_s": round(joined / joining_s, 1),
             "p50_ms": round(percentile(joins.durations_ms, 0.5), 1),
             "p99_ms": round(percentile(joins.durations_ms, 0.99), 1),
-            "requests_a_join": per_join(made, options.listeners, 1),
-            "cpu_ms_a_join": per_join(spent, options.listeners, 1_000),
+            "requests_a_join": each(made, options.listeners),
+            "cpu_ms_a_join": each(spent, options.listeners * 1_000),
         }
         if streaming is not None:
             await asyncio.sleep(1)
             stop.set()
-            expected = await streaming * len(listening)
+            chunks = await streaming
             await asyncio.sleep(1)
-            result |= {
-                "chunks_expected": expected,
-                "chunks_missing": expected - len(tally.received),
-                "audio_p50_ms": tally.percentile(0.5),
-                "audio_p99_ms": tally.percentile(0.99),
-                "audio_max_ms": round(max(tally.latencies_ms, default=float("nan")), 1),
-            }
+            result |= heard.figures(chunks * len(early.listeners))
         row = await asyncio.to_thread(database.session, session_id)
-        result["counted"] = int(row["listenerCount"]["N"])
-        result["seated"] = len(listeners) + len(warm) + len(listening)
-        for listener in (*listeners, *warm, *filter(None, listening)):
+        listeners = [*early.listeners, *warm.listeners, *joins.listeners]
+        result |= {"counted": int(row["listenerCount"]["N"]), "seated": len(listeners)}
+        for listener in listeners:
             listener.close()
     return result
 
 
-def per_join(values: dict[str, Any] | Counter[str], joins: int, scale: float) -> dict[str, float]:
+def each(values: Mapping[str, int], joins: int) -> dict[str, float]:
     """Each value and their sum, for one join."""
-    each = {name: round(value * scale / joins, 2) for name, value in values.items() if value}
-    return dict(sorted(each.items())) | {"total": round(sum(values.values()) * scale / joins, 2)}
+    found = {name: round(value / joins, 2) for name, value in sorted(values.items())}
+    return found | {"total": round(sum(values.values()) / joins, 2)}
 
 
-def cpu_by_process(stack: int) -> dict[str, float]:
-    """CPU seconds so far of each function, the database, the gateway and this process."""
+def cpu_by_process() -> Counter[str]:
+    """CPU time so far (µs) of each function, the database, the gateway and the clients."""
     spent: Counter[str] = Counter()
-    for pid in descendants(stack):
+    for pid in {os.getpid()} | descendants(os.getpid()):
         command = command_line(pid)
         function = _HANDLER.search(command)
         if function is not None:
-            spent[function[1]] += cpu_seconds(pid)
+            name = function[1]
         elif "dynalite" in command:
-            spent["dynalite"] += cpu_seconds(pid)
-    spent["gateway"] = cpu_seconds(stack) - sum(spent.values())
-    times = os.times()
-    spent["clients"] = times.user + times.system
-    return dict(spent)
+            name = "dynalite"
+        else:
+            name = "clients" if pid == os.getpid() else "gateway"
+        spent[name] += round(own_cpu_seconds(pid) * 1_000_000)
+    return spent
 
 
 def main() -> None:
@@ -196,11 +214,9 @@ def main() -> None:
     options = parser.parse_args()
     if not (1 <= options.listeners <= 5_000 and 0 <= options.seconds <= 120):
         parser.error("use 1 to 5000 --listeners and 0 to 120 --seconds")
-    before = children(os.getpid())
     log("starting the local stack (signatures are not verified under load)")
     with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
-        (stack,) = children(os.getpid()) - before
-        result = uvloop.run(measure(endpoints, stack, options))
+        result = uvloop.run(measure(endpoints, options))
     print(json.dumps(result))
 
 

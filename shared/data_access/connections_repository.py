@@ -96,6 +96,58 @@ class ConnectionsRepository:
             return False
         return True
 
+    def take_first_seat(
+        self, connection_id: str, membership: Membership, resume_hash: str, *, now_ms: int
+    ) -> Connection | None:
+        """Give a seat to a connection without one. Returns the connection as it was before.
+
+        None if the connection is gone or has a seat, or if one is not counted out yet.
+        """
+        try:
+            item = self._table.update(
+                connection_id,
+                "SET #session = :session, #seat = :seat, #at = :at, #over = :over,"
+                " #resume = :resume",
+                condition="attribute_not_exists(#session) AND attribute_not_exists(#left)",
+                names={
+                    "#session": schema.SESSION_ID,
+                    "#seat": schema.SEAT,
+                    "#at": schema.SEATED_AT,
+                    "#over": _TAKEN_OVER,
+                    "#resume": schema.RESUME_HASH,
+                    "#left": LEFT_SESSION,
+                },
+                values={
+                    ":session": membership.session_id,
+                    ":seat": str(membership.seat),
+                    ":at": now_ms,
+                    ":over": False,
+                    ":resume": resume_hash,
+                },
+            )
+        except ConditionFailedError:
+            return None
+        return from_item(item)
+
+    def withdraw_seat(self, connection_id: str, resume_hash: str) -> bool:
+        """Undo `take_first_seat`. False if that seat has been given up already.
+
+        The turn stays, so a repeated join counts under the same name.
+        """
+        before = self._table.update_if(
+            connection_id,
+            "REMOVE #session, #seat, #at, #resume",
+            condition="#resume = :resume",
+            names={
+                "#session": schema.SESSION_ID,
+                "#seat": schema.SEAT,
+                "#at": schema.SEATED_AT,
+                "#resume": schema.RESUME_HASH,
+            },
+            values={":resume": resume_hash},
+        )
+        return before is not None
+
     def change_seat(self, connection_id: str, session_id: str, old: Seat, new: Seat) -> bool:
         """Move a connection to another seat. False if it no longer has the old one."""
         try:

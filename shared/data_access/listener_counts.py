@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from shared.data_access.session_items import REMOVED_LANGUAGES, sent_status
+from shared.data_access.session_items import REMOVED_LANGUAGES, from_item, sent_status
 from shared.data_access.table import Item, Table
 from shared.models import schema
 from shared.models.audience_counts import AudienceChange, languages_heard
-from shared.models.session import MAX_LANGUAGES, SessionLifecycle
+from shared.models.session import MAX_LANGUAGES, Session, SessionLifecycle
 
 ACTIVE = "#status = :active"
 # A language fits if there is room for its counter, or it has one already. Counters at zero stay
@@ -21,6 +21,8 @@ _LANGUAGE_FITS = (
 # Counters removed by one write, which fails if one of them is in use by then. Smaller attempts
 # follow, so that concurrent joins and leaves cannot block all of them.
 _REMOVED_AT_ONCE = (64, 8, 1)
+
+_COUNT_IN = "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one"
 
 OnCounted = Callable[[AudienceChange], None]
 
@@ -46,24 +48,43 @@ class ListenerCounts:
         self._on_counted = on_counted
         self._most_languages = most_languages
 
-    def count_in(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
-        """Count a listener in.
+    def count_in(
+        self, session_id: str, language: str, *, write_id: str | None = None
+    ) -> Session | None:
+        """Count a listener in. Returns the session as it was just before.
 
-        False if the session is not active, is full, or has 100 other languages in use.
+        None if the session is not active, is full, or has 100 other languages in use.
         """
-        return self._count_with_room(
+        before = self._count_with_room(
             session_id,
             language,
             1,
-            "SET #count = #count + :one, #counts.#in = if_not_exists(#counts.#in, :zero) + :one",
+            _COUNT_IN,
             condition=f"{ACTIVE} AND #count < #limit AND {_LANGUAGE_FITS}",
             names={"#count": "listenerCount", "#limit": "maxListeners"},
+            write_id=write_id,
+        )
+        return None if before is None else from_item(before)
+
+    def count_departed(self, session_id: str, language: str, *, write_id: str) -> None:
+        """Count in a listener who has been counted out already, without limits.
+
+        `write_id` is that of the `count_in` that failed.
+        """
+        self._count(
+            session_id,
+            language,
+            1,
+            _COUNT_IN,
+            condition="attribute_exists(#counts)",
+            names={"#count": "listenerCount", "#counts": "languageCounts", "#in": language},
+            values={":one": 1, ":zero": 0},
             write_id=write_id,
         )
 
     def count_out(self, session_id: str, language: str, *, write_id: str | None = None) -> bool:
         """Count a listener out, also of an ended session. False if it does not exist."""
-        return self._count(
+        before = self._count(
             session_id,
             language,
             -1,
@@ -73,6 +94,7 @@ class ListenerCounts:
             values={":one": 1, ":zero": 0},
             write_id=write_id,
         )
+        return before is not None
 
     def count_moved(
         self, session_id: str, old: str, new: str, *, write_id: str | None = None
@@ -81,7 +103,7 @@ class ListenerCounts:
 
         False if the session is not active, or has 100 other languages in use.
         """
-        return self._count_with_room(
+        before = self._count_with_room(
             session_id,
             new,
             0,
@@ -91,12 +113,13 @@ class ListenerCounts:
             names={"#out": old},
             write_id=write_id,
         )
+        return before is not None
 
     def count_back(
         self, session_id: str, new: str, old: str, *, write_id: str | None = None
     ) -> bool:
         """Undo `count_moved` from `old` to `new`. False if the session does not exist."""
-        return self._count(
+        before = self._count(
             session_id,
             old,
             0,
@@ -107,6 +130,7 @@ class ListenerCounts:
             values={":one": 1, ":zero": 0},
             write_id=write_id,
         )
+        return before is not None
 
     def _count_with_room(
         self,
@@ -118,10 +142,10 @@ class ListenerCounts:
         condition: str,
         names: dict[str, str],
         write_id: str | None,
-    ) -> bool:
+    ) -> Item | None:
         """Count in a language that may need room for a new counter."""
         for most in (*_REMOVED_AT_ONCE, 0):
-            if self._count(
+            before = self._count(
                 session_id,
                 language,
                 difference,
@@ -143,11 +167,12 @@ class ListenerCounts:
                     ":most": self._most_languages,
                 },
                 write_id=write_id,
-            ):
-                return True
+            )
+            if before is not None:
+                return before
             if not most or not self._make_room(session_id, most, listeners=difference):
-                return False
-        return False
+                return None
+        return None
 
     def _make_room(self, session_id: str, most: int, *, listeners: int) -> bool:
         """Remove up to `most` counters at zero.
@@ -188,7 +213,8 @@ class ListenerCounts:
         names: dict[str, str],
         values: dict[str, Any],
         write_id: str | None,
-    ) -> bool:
+    ) -> Item | None:
+        """Apply a count. Returns the row as it was before; None if the condition fails."""
         before = self._table.update_if(
             session_id,
             expression,
@@ -198,11 +224,9 @@ class ListenerCounts:
             write_id=write_id,
             revert=lambda after: {**after, "listenerCount": after["listenerCount"] - difference},
         )
-        if before is None:
-            return False
-        if self._on_counted is not None:
+        if before is not None and self._on_counted is not None:
             self._on_counted(_change(before, language, difference))
-        return True
+        return before
 
     def _update(
         self,

@@ -20,6 +20,7 @@ from shared.services.sessions.interpreter_handover import InterpreterHandover
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.join_service import JoinService
 from shared.services.sessions.lease_renewals import LeaseRenewals
+from shared.services.sessions.listener_seats import ListenerSeats
 from shared.services.sessions.membership_service import MembershipService
 from shared.services.sessions.session_service import SessionService
 from shared.utils.settings import ControlSettings, load
@@ -68,6 +69,7 @@ class ControlApp(App):
             leave_service=self.leave_service,
             sender=self._aws.sender,
             grace=self.speaker_grace,
+            listeners=self._listener_seats,
             interpreters=self._interpreter_seats,
             rollover=self._connection_rollover,
             identifiers=self._identifiers,
@@ -111,6 +113,10 @@ class ControlApp(App):
             clock=self.clock,
             telemetry=self.telemetry,
         )
+
+    @cached_property
+    def _listener_seats(self) -> ListenerSeats:
+        return ListenerSeats(self._sessions, self._connections, self._seat_lookup, self.clock)
 
     @cached_property
     def _interpreter_seats(self) -> InterpreterSeats:

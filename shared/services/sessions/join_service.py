@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.pending_notifications import SPEAKER
 from shared.data_access.sessions_repository import SessionsRepository
-from shared.models.connection import SPEAKER_SEAT, Caller, Connection, Membership, Seat
+from shared.models.connection import SPEAKER_SEAT, Caller, Membership, Seat
 from shared.models.delivery import ConnectionSender
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
 from shared.models.recovery import LastHeard, missed_nothing
@@ -17,7 +17,6 @@ from shared.models.request_errors import (
     require_group,
     require_user,
     session_ended,
-    too_many_languages,
 )
 from shared.models.session import Session
 from shared.models.succession_rules import lease_of
@@ -27,6 +26,7 @@ from shared.services.sessions.connection_rollover import ConnectionRollover
 from shared.services.sessions.interpreter_rights import require_interpreter
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.leave_service import LeaveService
+from shared.services.sessions.listener_seats import ListenerSeats
 from shared.services.sessions.seat_lookup import OccupiedSeat, SeatLookup
 from shared.services.sessions.session_access import visible
 from shared.services.sessions.speaker_grace import SpeakerGrace
@@ -42,8 +42,8 @@ _ATTEMPTS = 5
 class JoinService:
     """Answers joinSession.
 
-    A join writes the session first, then the connection, each conditionally. If the second write
-    fails, the first is undone, so no transaction is needed.
+    A join writes the connection and the session, each conditionally. If the second write fails,
+    the first is undone, so no transaction is needed.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class JoinService:
         leave_service: LeaveService,
         sender: ConnectionSender,
         grace: SpeakerGrace,
+        listeners: ListenerSeats,
         interpreters: InterpreterSeats,
         rollover: ConnectionRollover,
         identifiers: Identifiers,
@@ -69,6 +70,7 @@ class JoinService:
         self._leave_service = leave_service
         self._sender = sender
         self._grace = grace
+        self._listeners = listeners
         self._interpreters = interpreters
         self._identifiers = identifiers
         self._rollover = rollover
@@ -93,15 +95,16 @@ class JoinService:
                 "the speaker's own language; choose another",
             )
         seat = SPEAKER_SEAT if request.role == "speaker" else Seat(request.role, language)
-        connection = self._seat_lookup.current(caller)
         token = new_resume_token(self._identifiers, caller.connection_id)
-        if isinstance(connection, OccupiedSeat):
-            again = self._repeat_answer(caller, request, connection, seat, token)
+        if seat.role == "listener" and request.resume_token is None:
+            return self._join_as_listener(caller, request, seat, token)
+        occupied = self._seat_lookup.current(caller)
+        if isinstance(occupied, OccupiedSeat):
+            again = self._repeat_answer(caller, request, occupied, seat, token)
             if again is not None:
                 return again
             # The earlier request was interrupted before it acquired the source: start over.
             self._connections.undo_take_seat(caller.connection_id, session_id)
-            connection = self._seat_lookup.connection(caller)
         taken = self._rollover.take_over(
             caller, request.resume_token, session, seat, token.resume_hash
         )
@@ -109,11 +112,11 @@ class JoinService:
             return self._reply(
                 caller, self._read(session_id), taken, token, resumed=True, last=request.last
             )
+        if seat.role == "listener":
+            return self._join_as_listener(caller, request, seat, token)
         if request.resume_token is not None:
             session = self._read(session_id)  # it may have changed during the attempt
-        if seat.role == "listener":
-            self._seat_listener(caller, connection, session, seat, token)
-        elif seat.role == "interpreter":
+        if seat.role == "interpreter":
             self._interpreters.take_seat(caller, session, seat, request, token.resume_hash)
         else:
             self._take_floor(caller, session, token)
@@ -179,37 +182,15 @@ class JoinService:
         self._rollover.renew_token(caller, session, token.resume_hash)
         return self._reply(caller, session, has, token, resumed=resumed, last=request.last)
 
-    def _seat_listener(
-        self,
-        caller: Caller,
-        connection: Connection,
-        session: Session,
-        seat: Seat,
-        token: NewResumeToken,
-    ) -> None:
-        session_id, connection_id = session.session_id, connection.connection_id
-        counted = connection.write_id(f"in {seat.language}")
-        if not self._sessions.count_in(session_id, seat.language, write_id=counted):
-            raise self._count_error(session_id)
-        membership = Membership(session_id, seat)
-        if not self._connections.take_seat(
-            connection_id, membership, token.resume_hash, now_ms=self._clock.now_ms()
-        ):
-            undo = connection.write_id(f"undo {seat.language}")
-            if self._seat_lookup.has_changed_seat(connection):
-                # A concurrent join may have counted and left the seat. Its leave has then
-                # counted out under this name, so use the same one.
-                undo = connection.write_id("out")
-            self._sessions.count_out(session_id, seat.language, write_id=undo)
-            raise self._seat_lookup.seat_error(caller)
-
-    def _count_error(self, session_id: str) -> LingocastError:
-        session = self._read(session_id)
-        if session.listener_count < session.max_listeners:
-            return too_many_languages(session)
-        return LingocastError(
-            ErrorCode.SESSION_FULL, f"the session already has {session.max_listeners} listeners"
-        )
+    def _join_as_listener(
+        self, caller: Caller, request: JoinSession, seat: Seat, token: NewResumeToken
+    ) -> SessionJoined:
+        seated = self._listeners.take_seat(caller, request.session_id, seat, token.resume_hash)
+        if isinstance(seated, Session):
+            return self._reply(caller, seated, seat, token, resumed=False, last=request.last)
+        again = self._repeat_answer(caller, request, seated, seat, token)
+        assert again is not None  # only sources start over
+        return again
 
     def _take_floor(self, caller: Caller, session: Session, token: NewResumeToken) -> None:
         """Give the floor to the owner's newest connection and close the older one."""

@@ -102,11 +102,6 @@ class SeatLookup:
         connection = self._connections.get(caller.connection_id)
         return connection is not None and connection.membership == membership
 
-    def has_changed_seat(self, before: Connection) -> bool:
-        """Whether a connection has left or changed a seat since it was read, or is gone."""
-        present = self._connections.get(before.connection_id)
-        return present is None or present.turn != before.turn
-
     def membership(self, caller: Caller) -> Membership | None:
         """Return the caller's membership, possibly stale. Raises CONNECTION_NOT_FOUND."""
         return self.connection(caller).membership

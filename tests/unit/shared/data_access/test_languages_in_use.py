@@ -58,7 +58,7 @@ class Languages(RuleBasedStateMachine):
         self.always_open = {"en"}
 
     def comes(self, language: str) -> bool:
-        counted = self.sessions.count_in(ID, language)
+        counted = self.sessions.count_in(ID, language) is not None
         self.listening[language] += counted
         return counted
 
