@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from shared.announcements.announcement import AnnouncementRecord, language_of
 from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.known_absences import ABSENCE_MS
 from shared.announcements.recipients import Recipients
 from shared.announcements.views import announcement_cleared_message, announcement_message
 from shared.data_access.connections_repository import ConnectionsRepository
@@ -150,10 +151,13 @@ class AnnouncementFanout:
 def _may_be_missed(present: PresentConnection, first_pass_at: int) -> bool:
     """Whether the connection arrived just before the first pass, too late for the index.
 
-    Members who sat down later got a replay. Connections opened later, without a seat, do not get
+    Members who sat down later got a replay, as their instance no longer trusted an earlier read
+    (`known_absences`). Connections opened later, without a seat, do not get
     earlier announcements: without a token, an acknowledgement on another connection is unknown.
     """
-    until = first_pass_at if present.seated_at is None else first_pass_at + _CLOCK_SKEW_MS
+    until = first_pass_at
+    if present.seated_at is not None:
+        until += ABSENCE_MS + _CLOCK_SKEW_MS
     return first_pass_at - INDEX_LAG_MS <= _arrived_at(present) <= until
 
 

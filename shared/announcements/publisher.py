@@ -13,6 +13,7 @@ from shared.announcements.announcement import AnnouncementRecord
 from shared.announcements.delivery_counts import DeliveryCounts
 from shared.announcements.fanout import AnnouncementFanout
 from shared.announcements.idempotency_keys import IdempotencyKeys
+from shared.announcements.known_absences import ABSENCE_MS
 from shared.announcements.timers import RedeliveryPass
 from shared.announcements.validators import AnnouncementText
 from shared.data_access.errors import StoreUnavailableError
@@ -22,8 +23,11 @@ from shared.utils.clock import Clock
 from shared.utils.identifiers import Identifiers
 from shared.utils.telemetry import Telemetry
 
-# Delay of the redelivery pass (s), longer than indexes lag behind their tables.
-REDELIVERY_DELAY_SECONDS = 3
+# Indexes lag behind their tables by less than this (s).
+_INDEX_LAG_SECONDS = 3
+# Delay of the redelivery pass (s): by then the index shows all members who joined while their
+# instance trusted that nothing was announced.
+REDELIVERY_DELAY_SECONDS = _INDEX_LAG_SECONDS + ABSENCE_MS // 1_000
 
 
 class Author(msgspec.Struct, frozen=True):

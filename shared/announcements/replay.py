@@ -13,6 +13,7 @@ from shared.announcements.acknowledgement_store import AcknowledgementStore
 from shared.announcements.active_announcements import ActiveAnnouncements
 from shared.announcements.announcement import AnnouncementRecord, Recipient
 from shared.announcements.delivery_counts import DeliveryCounts
+from shared.announcements.known_absences import KnownAbsences
 from shared.announcements.timers import ReplayDue
 from shared.announcements.views import active_announcement_message, announcement_cleared_message
 from shared.data_access.errors import StoreUnavailableError
@@ -56,14 +57,15 @@ class AnnouncementReplay:
         self._timers = timers
         self._clock = clock
         self._telemetry = telemetry
+        self._absences = KnownAbsences()
 
     def replay_after(
         self, service: Callable[[Caller, _Request], _Reply]
     ) -> Callable[[Caller, _Request], _Reply]:
         """Wrap a service so that its callers get a replay once they are seated.
 
-        Costs one read if nothing is announced. If the replay fails, it is counted and deferred to
-        the queue, and the reply is returned without waiting.
+        Costs one read a second and instance if nothing is announced. If the replay fails, it is
+        counted and deferred to the queue, and the reply is returned without waiting.
         """
 
         def serve_and_replay(caller: Caller, request: _Request) -> _Reply:
@@ -85,8 +87,11 @@ class AnnouncementReplay:
         Raises StoreUnavailableError if they cannot be read or sent.
         """
         sent: dict[str | None, AnnouncementRecord] = {}
-        for _ in range(_MAX_READS):
-            latest = self._announcements.read(recipient.scopes, self._clock.now_ms())
+        scopes = self._absences.unknown(recipient.scopes, self._clock.now_ms())
+        for _ in range(_MAX_READS if scopes else 0):
+            now = self._clock.now_ms()
+            latest = self._announcements.read(scopes, now)
+            self._absences.record(scopes, latest, now)
             news = [each for each in latest if self._is_news(each, sent.get(each.session_id))]
             if not news:
                 return

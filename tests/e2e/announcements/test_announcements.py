@@ -72,7 +72,7 @@ async def test_everyone_gets_the_announcement_in_their_language(clients: StackCl
         clients.connection() as nobody,
     ):
         made = await announce(operator, messageType="warning")
-        # The operator gets the reply instead; the redelivery pass runs three seconds later.
+        # The operator gets the reply instead; the redelivery pass runs later.
         assert [each["type"] for each in await operator.drained()] == []
 
         for connection, text in (

@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from client.protocol.announcements import AnnouncementTracker
+from shared.announcements.known_absences import ABSENCE_MS
+from shared.announcements.publisher import REDELIVERY_DELAY_SECONDS
 from shared.models.delivery import Outcome
 from shared.protocol.server_messages import AnyServerMessage
 from tests.helpers.database.interruptible_client import InterruptibleClient
@@ -124,6 +126,7 @@ class TestRedeliveryPass:
         before = world.listener(session_id, "es")
         announcer = world.connect("olga", "operators") if scope == "all" else speaker
         announce(world, announcer, scope)
+        world.clock.advance(ABSENCE_MS)  # no instance trusts an earlier read any more
         after = world.listener(session_id, "es")
         world.fire_announcement_timers()
         world.fire_announcement_timers()
@@ -133,6 +136,36 @@ class TestRedeliveryPass:
         assert world.pushes(announcer) == []
         coverage = world.ask(announcer, "getActiveAnnouncement")["coverage"]
         assert coverage["languages"]["es"]["delivered"] == 2
+
+    @pytest.mark.parametrize("scope", ["all", "session"])
+    @pytest.mark.parametrize("skew_ms", [-1_000, 0, 1_000])
+    def test_reaches_members_whose_instance_trusted_that_nothing_was_announced(
+        self, world: World, scope: str, skew_ms: int
+    ) -> None:
+        """Members join throughout the time of trust; the clocks of functions disagree."""
+        speaker, session_id = world.create_session()
+        world.clock.advance(60_000)
+        for _ in range(3):  # the instance reads, and so trusts for a second
+            world.listener(session_id, "es")
+        announcer = world.connect("olga", "operators") if scope == "all" else speaker
+        world.clock.advance(skew_ms)
+        announce(world, announcer, scope)
+        world.clock.advance(-skew_ms)
+        late = []
+        for _ in range(2):
+            late.append(world.listener(session_id, "es"))
+            world.clock.advance(ABSENCE_MS - 1)
+        assert [world.pushes(member) for member in late] == [[], []]
+        world.clock.advance(1)
+        later = world.listener(session_id, "es")
+        assert [message["type"] for message in world.pushes(later)] == ["activeAnnouncement"]
+
+        world.clock.advance(REDELIVERY_DELAY_SECONDS * 1_000 - ABSENCE_MS)
+        world.fire_announcement_timers()
+
+        for member in late:
+            assert [message["message"] for message in world.pushes(member)] == ["Pause"]
+        assert len(world.pushes(later)) == 1
 
     def test_clears_are_sent_once(self, world: World) -> None:
         reader, announcer = world.connect(), world.connect("olga", "operators")
@@ -153,7 +186,7 @@ class TestRedeliveryPass:
         announcement_id = announce(world, announcer)
         world.ask(first, "acknowledgeAnnouncement", announcementId=announcement_id)
         world.disconnect(first)
-        world.clock.advance(1)
+        world.clock.advance(ABSENCE_MS)
         second = world.connect(**who)
         if joins:
             world.ask(second, "joinSession", sessionId=session_id, targetLanguage="es")
