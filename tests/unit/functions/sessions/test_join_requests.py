@@ -68,8 +68,8 @@ def leave(world: World, client: str) -> object:
     return world.ask(client, "leaveSession")
 
 
-def disconnect(world: World, client: str) -> object:
-    return world.disconnect(client)
+def disconnect(world: World, client: str) -> None:
+    world.disconnect(client)
 
 
 @pytest.mark.parametrize("depart", [leave, disconnect])
