@@ -26,7 +26,8 @@ FULL_CORE_MB = 1_769
 
 
 # Clean-up of a connection that turns out to be gone: delete its row, give up its seat and notify
-# its listeners if it was a source.
+# its listeners if it was a source. The leases of an interpreter's stand-bys are in their rows, so
+# it also needs BatchGetItem on connections.
 _RELEASE = (
     Grant(Resource.AUDIENCE_INDEX, ("dynamodb:Query",)),
     Grant(Resource.POST_TO_CONNECTION),
@@ -73,7 +74,12 @@ DISCONNECT = FunctionSpec(
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         Grant(Resource.DEVICES, ("dynamodb:Query", "dynamodb:UpdateItem")),
         *_RELEASE,
@@ -103,7 +109,12 @@ CONTROL = FunctionSpec(
         ),
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         *_RELEASE,
         Grant(Resource.CLOSE_CONNECTION),
@@ -115,10 +126,19 @@ AUDIO_PROCESSOR = FunctionSpec(
     (
         _SHARD,
         _QUEUE_STATUS,
-        Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
+        # A chunk reads the session and the leases of its interpreters in one request.
+        Grant(
+            Resource.SESSIONS,
+            ("dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+        ),
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         *_RELEASE,
         _CLOSE_ABUSIVE,
@@ -134,7 +154,12 @@ BROADCAST = FunctionSpec(
         Grant(Resource.SESSIONS, ("dynamodb:GetItem", "dynamodb:UpdateItem")),
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         *_RELEASE,
     ),
@@ -196,7 +221,12 @@ SESSION_STATUS = FunctionSpec(
         # Includes the mark on the address of an abusive connection.
         Grant(
             Resource.CONNECTIONS,
-            ("dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"),
+            (
+                "dynamodb:BatchGetItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:GetItem",
+                "dynamodb:UpdateItem",
+            ),
         ),
         *_RELEASE,
         _CLOSE_ABUSIVE,

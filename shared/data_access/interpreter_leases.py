@@ -1,266 +1,127 @@
-"""Interpreters and stand-bys of each language, stored in the session's row.
+"""Leases of interpreters and stand-bys, renewed in their connections' rows.
 
-Each change is one conditional write of single fields, because joins, leaves and renewals of the
-same channel run concurrently. `shared.models.succession_rules` computes the changes.
+A lease is granted by the write that gives a connection its place in a channel, in the session's
+row. It ends as late as the grant or the latest renewal says, so an old renewal, or none, can only
+make it look shorter than it is. See docs/decisions/0039.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from shared.data_access.listener_counts import ACTIVE
-from shared.data_access.pending_notifications import channel_subject, notification_attribute
-from shared.data_access.session_items import CHANNELS_EPOCH, channel_item, from_item, standby_item
-from shared.data_access.table import Table
-from shared.data_access.unused_channels import remove_unused_channels
-from shared.models.session import MAX_LANGUAGES, Channel, Session, SessionLifecycle, Standby
-from shared.models.succession_rules import MAX_STANDBYS
-
-_FIELDS = ("epoch", "source", "connectionId", "former", "leaseUntil", "heardAt")
-
-
-class ChannelConditions(msgspec.Struct, frozen=True):
-    """Further conditions of a change, compared with the channel as it was read.
-
-    `not_renewed`: the interpreter has not renewed the lease. `not_heard`: it has not sent audio.
-    `standbys_unchanged`: no stand-by has come or gone. `standby_room`: there is room for one more.
-    """
-
-    not_renewed: bool = False
-    not_heard: bool = False
-    standbys_unchanged: bool = False
-    standby_room: bool = False
-
-
-_NO_FURTHER_CONDITIONS = ChannelConditions()
+from shared.data_access.connections_repository import NOT_REPLACED
+from shared.data_access.session_items import from_item
+from shared.data_access.table import Item, Table
+from shared.models import schema
+from shared.models.connection import Seat
+from shared.models.session import Renewal, Session
+from shared.models.succession_rules import is_alive
 
 
 class InterpreterLeases:
-    """Writes interpreter leases. All methods raise StoreUnavailableError."""
+    """Renews and reads leases. All methods raise StoreUnavailableError.
 
-    def __init__(self, table: Table) -> None:
-        self._table = table
+    Reads are strongly consistent. Renewals of other connections, and joins, never wait for one
+    another: each connection renews its own row.
+    """
 
-    def change(
-        self,
-        session_id: str,
-        language: str,
-        before: Channel | None,
-        after: Channel,
-        conditions: ChannelConditions = _NO_FURTHER_CONDITIONS,
-        *,
-        notify_members: bool = False,
-    ) -> bool:
-        """Replace `before`, the channel as it was read, with `after`.
-
-        False if the interpreter or its epoch has changed, a condition does not hold, the stand-by
-        to be promoted has left, or the session has ended. `notify_members` also writes a pending
-        notification.
-        """
-        update = _Update(language)
-        if notify_members:
-            update.names["#news"] = notification_attribute(channel_subject(language))
-            update.set("#news", after.epoch)
-        if before is None:
-            update.require(f"attribute_not_exists({update.channel})")
-            update.require(f"size(#channels) < {update.value('most', MAX_LANGUAGES)}")
-            update.names["#forgotten"] = CHANNELS_EPOCH
-            known = update.value("epoch", after.epoch)
-            update.require(f"(attribute_not_exists(#forgotten) OR #forgotten < {known})")
-            update.set(update.channel, channel_item(after))
-        else:
-            _require_same_interpreter(update, before)
-            if before.lease_until == 0:
-                # Written by a version without leases, the channel has no stand-by map either.
-                update.require(f"attribute_not_exists({update.path('leaseUntil')})")
-                update.set(update.channel, channel_item(after))
-            else:
-                _require_conditions(update, before, after, conditions)
-                _write_differences(update, before, after)
-        return self._write(session_id, update) is not None
-
-    def remove_unused_channels(self, session: Session) -> bool:
-        """Make room for a channel of `session`, just read. False if all are in use."""
-        return remove_unused_channels(self._table, session)
+    def __init__(self, sessions: Table, connections: Table) -> None:
+        self._sessions = sessions
+        self._connections = connections
 
     def renew(
         self,
+        connection_id: str,
         session_id: str,
         language: str,
-        connection_id: str,
-        epoch: int,
         *,
         until: int,
         heard_at: int | None = None,
-    ) -> Session | None:
-        """Renew the interpreter's lease. Returns the session as it was before.
-
-        The lease then ends at `until` (ms); `heard_at` is when it last sent audio. None if this
-        connection does not interpret the language with this epoch.
-        """
-        update = _Update(language)
-        update.require(f"{update.path('connectionId')} = {update.value('holder', connection_id)}")
-        update.require(f"{update.path('epoch')} = {update.value('epoch', epoch)}")
-        update.set(update.path("leaseUntil"), until)
-        # A channel written by a version without leases has no stand-by map.
-        standbys = update.path("standbys")
-        update.sets.append(f"{standbys} = if_not_exists({standbys}, {update.value('none', {})})")
-        if heard_at is not None:
-            update.set(update.path("heardAt"), heard_at)
-        return self._write(session_id, update)
-
-    def renew_standby(
-        self, session_id: str, language: str, connection_id: str, *, until: int
-    ) -> Session | None:
-        """Renew a stand-by's lease. Returns the session as it was before.
-
-        The lease then ends at `until` (ms). None if this connection is not a stand-by for the
-        language.
-        """
-        update = _Update(language)
-        lease = update.standby(connection_id, "leaseUntil")
-        update.require(f"attribute_exists({lease})")
-        update.set(lease, until)
-        return self._write(session_id, update)
-
-    def remove_standby(self, session_id: str, language: str, connection_id: str) -> bool:
-        """Remove a stand-by. False if this connection is not a stand-by for the language."""
-        update = _Update(language)
-        path = update.standby(connection_id)
-        update.require(f"attribute_exists({path})")
-        update.removes.append(path)
-        return self._write(session_id, update) is not None
-
-    def move_standby(
-        self, session_id: str, language: str, old: str, new: str, standby: Standby
     ) -> bool:
-        """Replace stand-by `old` with `new`. False if `old` is no longer a stand-by."""
-        update = _Update(language)
-        old_path = update.standby(old)
-        update.require(f"attribute_exists({old_path})")
-        update.removes.append(old_path)
-        update.set(update.standby(new), standby_item(standby))
-        return self._write(session_id, update) is not None
+        """Renew the lease of a seated interpreter or stand-by until `until` (ms).
 
-    def _write(self, session_id: str, update: _Update) -> Session | None:
-        before = self._table.update_if(
-            session_id,
-            update.expression(),
-            condition=" AND ".join(update.conditions),
-            names=update.names,
-            values=update.values,
+        `heard_at` is when it last sent audio. False if the connection does not have the seat, or
+        another connection has taken it over. Whether it holds the channel is in the session's row.
+        """
+        heard = {} if heard_at is None else {"#heard": (schema.HEARD_AT, heard_at)}
+        sets = {"#lease": (schema.LEASE_UNTIL, until), **heard}
+        before = self._connections.update_if(
+            connection_id,
+            "SET " + ", ".join(f"{alias} = :{alias[1:]}" for alias in sets),
+            condition=f"#session = :session AND #seat = :seat AND {NOT_REPLACED}",
+            names={
+                "#session": schema.SESSION_ID,
+                "#seat": schema.SEAT,
+                "#replaced": schema.REPLACED_AT,
+                **{alias: name for alias, (name, _) in sets.items()},
+            },
+            values={
+                ":session": session_id,
+                ":seat": str(Seat("interpreter", language)),
+                **{f":{alias[1:]}": value for alias, (_, value) in sets.items()},
+            },
         )
-        return None if before is None else from_item(before)
+        return before is not None
+
+    def session(self, session_id: str, connection_ids: Sequence[str]) -> Session | None:
+        """Read a session, with the renewals of some connections, in one request."""
+        if not connection_ids:
+            item = self._sessions.get(session_id)
+            return None if item is None else from_item(item)
+        item, rows = self._sessions.get_with(session_id, self._connections, connection_ids)
+        if item is None:
+            return None
+        return from_item(item).with_renewals(_renewals(connection_ids, rows))
+
+    def refresh_interpreters(self, session: Session, now: int) -> Session:
+        """Read the renewals of interpreters whose leases have run out by what `session` knows.
+
+        No request if there are none.
+        """
+        return self._refresh(
+            session,
+            {
+                channel.connection_id: channel.lease_until
+                for channel in session.channels.values()
+                if channel.connection_id is not None
+            }.items(),
+            now,
+        )
+
+    def refresh_standbys(self, session: Session, language: str, now: int) -> Session:
+        """Read the renewals of a channel's stand-bys likewise."""
+        channel = session.channels.get(language)
+        if channel is None:
+            return session
+        standbys = channel.standbys.items()
+        return self._refresh(session, ((who, place.lease_until) for who, place in standbys), now)
+
+    def refresh_channel(self, session: Session, language: str, now: int) -> Session:
+        """Read the renewals of a channel's interpreter and stand-bys likewise."""
+        channel = session.channels.get(language)
+        if channel is None:
+            return session
+        leases = [(who, place.lease_until) for who, place in channel.standbys.items()]
+        if channel.connection_id is not None:
+            leases.append((channel.connection_id, channel.lease_until))
+        return self._refresh(session, leases, now)
+
+    def _refresh(self, session: Session, leases: Iterable[tuple[str, int]], now: int) -> Session:
+        unread = [
+            who for who, until in leases if not is_alive(until, now) and who not in session.renewals
+        ]
+        if not unread:
+            return session
+        rows = self._connections.batch_get(unread, consistent=True)
+        return session.with_renewals(_renewals(unread, rows))
 
 
-class _Update(msgspec.Struct):
-    """Builds an update of one channel, with only the names it uses."""
-
-    language: str
-    names: dict[str, str] = msgspec.field(default_factory=dict)
-    values: dict[str, Any] = msgspec.field(default_factory=dict)
-    conditions: list[str] = msgspec.field(default_factory=list)
-    sets: list[str] = msgspec.field(default_factory=list)
-    removes: list[str] = msgspec.field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.names |= {"#status": "status", "#channels": "channels", "#language": self.language}
-        self.require(ACTIVE)
-        self.value("active", SessionLifecycle.ACTIVE.value)
-
-    @property
-    def channel(self) -> str:
-        """Path of the channel."""
-        return "#channels.#language"
-
-    def path(self, name: str) -> str:
-        """Path of a field of the channel."""
-        self.names[f"#{name}"] = name
-        return f"{self.channel}.#{name}"
-
-    def standby(self, connection_id: str, name: str | None = None) -> str:
-        """Path of a stand-by, or of one of its fields."""
-        known = {stored: alias for alias, stored in self.names.items() if alias.startswith("#who")}
-        alias = known.get(connection_id, f"#who{len(known)}")
-        self.names[alias] = connection_id
-        path = f"{self.path('standbys')}.{alias}"
-        if name is None:
-            return path
-        self.names[f"#{name}"] = name
-        return f"{path}.#{name}"
-
-    def value(self, name: str, value: Any) -> str:
-        """Add a value and return its placeholder. Names are unique within an update."""
-        self.values[f":{name}"] = value
-        return f":{name}"
-
-    def require(self, condition: str) -> None:
-        """Add a condition."""
-        self.conditions.append(condition)
-
-    def set(self, path: str, value: Any) -> None:
-        """Set the value at a path."""
-        self.sets.append(f"{path} = {self.value(f'set{len(self.sets)}', value)}")
-
-    def expression(self) -> str:
-        """Build the update expression."""
-        clauses = []
-        if self.sets:
-            clauses.append(f"SET {', '.join(self.sets)}")
-        if self.removes:
-            clauses.append(f"REMOVE {', '.join(self.removes)}")
-        return " ".join(clauses)
-
-
-def _require_same_interpreter(update: _Update, before: Channel) -> None:
-    """Require the interpreter and epoch that the channel was read with."""
-    holder = update.path("connectionId")
-    if before.connection_id is None:
-        update.require(f"attribute_not_exists({holder})")
-    else:
-        update.require(f"{holder} = {update.value('holder', before.connection_id)}")
-    update.require(f"{update.path('epoch')} = {update.value('epoch', before.epoch)}")
-
-
-def _require_conditions(
-    update: _Update, before: Channel, after: Channel, conditions: ChannelConditions
-) -> None:
-    if conditions.not_renewed:
-        update.require(f"{update.path('leaseUntil')} = {update.value('lease', before.lease_until)}")
-    if conditions.not_heard:
-        update.require(f"{update.path('heardAt')} = {update.value('heard', before.heard_at)}")
-    needs_standbys = conditions.standbys_unchanged or conditions.standby_room
-    standbys = update.path("standbys") if needs_standbys else ""
-    if conditions.standbys_unchanged:
-        update.require(f"size({standbys}) = {update.value('waiting', len(before.standbys))}")
-        for who in before.standbys:
-            if who in after.standbys:
-                update.require(f"attribute_exists({update.standby(who)})")
-    if conditions.standby_room:
-        leave = len(before.standbys.keys() - after.standbys.keys())
-        update.require(f"size({standbys}) < {update.value('room', MAX_STANDBYS + leave)}")
-
-
-def _write_differences(update: _Update, before: Channel, after: Channel) -> None:
-    was, becomes = channel_item(before), channel_item(after)
-    for name in _FIELDS:
-        if was.get(name) == becomes.get(name):
-            continue
-        if name in becomes:
-            update.set(update.path(name), becomes[name])
-        else:
-            update.removes.append(update.path(name))
-    for number, (who, place) in enumerate(before.standbys.items()):
-        if who in after.standbys:
-            continue
-        update.removes.append(update.standby(who))
-        if who == after.connection_id:
-            update.require(f"attribute_exists({update.standby(who)})")
-        else:  # its lease had run out: it must not have renewed since
-            seen = update.value(f"seen{number}", place.lease_until)
-            update.require(f"{update.standby(who, 'leaseUntil')} = {seen}")
-    for who, place in after.standbys.items():
-        if who not in before.standbys:
-            update.set(update.standby(who), standby_item(place))
+def _renewals(connection_ids: Iterable[str], rows: Iterable[Item]) -> dict[str, Renewal]:
+    """Renewals of all these connections. One without a row has closed, and counts as none."""
+    found = {
+        row[schema.CONNECTION_ID]: Renewal(
+            row.get(schema.LEASE_UNTIL, 0), row.get(schema.HEARD_AT, 0)
+        )
+        for row in rows
+    }
+    return {who: found.get(who, Renewal()) for who in connection_ids}

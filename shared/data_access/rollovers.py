@@ -2,7 +2,7 @@
 
 Each step is one conditional write. A listener's rollover is decided in its connection row, which is
 what is counted; a speaker's or interpreter's in the session's row, which says who is heard.
-`shared.data_access.interpreter_leases` writes the interpreters.
+`shared.data_access.interpreter_channels` writes the interpreters.
 """
 
 from __future__ import annotations

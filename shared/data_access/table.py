@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.data_access import write_marks
-from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table_calls import ConditionFailedError, TableCalls
 from shared.data_access.wire_values import Item, from_wire, to_wire, without_none
 from shared.data_access.write_marks import Mark, without_marks
@@ -23,9 +22,6 @@ Key = str | tuple[str, str]
 # Maximum keys of one BatchGetItem:
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _BATCH_SIZE = 100
-# Unprocessed keys are requested again, after 50 ms and twice as long each time.
-_BATCH_ATTEMPTS = 4
-_FIRST_PAUSE_SECONDS = 0.05
 
 
 def _row(values: Mapping[str, Any]) -> Item:
@@ -74,8 +70,24 @@ class Table:
         return [
             item
             for start in range(0, len(wanted), _BATCH_SIZE)
-            for item in self._batch(wanted[start : start + _BATCH_SIZE], consistent=consistent)
+            for item in self._batch(
+                {self: wanted[start : start + _BATCH_SIZE]}, consistent=consistent
+            )[self]
         ]
+
+    def get_with(
+        self, key: Key, other: Table, other_keys: Sequence[Key]
+    ) -> tuple[Item | None, list[Item]]:
+        """Read a row and rows of another table, strongly consistent, in one request.
+
+        Returns the row, and the others that exist. Beyond 99 others it takes more requests. Raises
+        StoreUnavailableError also if keys stay unprocessed.
+        """
+        wanted = list(dict.fromkeys(other_keys))
+        room = _BATCH_SIZE - 1
+        found = self._batch({self: [key], other: wanted[:room]}, consistent=True)
+        more = other.batch_get(wanted[room:], consistent=True)
+        return next(iter(found[self]), None), [*found[other], *more]
 
     def put_new(self, item: Item) -> None:
         """Create a row. Raises ConditionFailedError if it exists."""
@@ -303,18 +315,14 @@ class Table:
         first, *second = (item[name] for name in self._keys)
         return (first, second[0]) if second else first
 
-    def _batch(self, keys: Sequence[Key], *, consistent: bool) -> Iterator[Item]:
-        request = {"Keys": [self._key_of(key) for key in keys], "ConsistentRead": consistent}
-        waiting: dict[str, Any] = {self._name: request}
-        for attempt in range(_BATCH_ATTEMPTS):
-            if attempt:
-                self._pause(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-            answer = self._calls.request("batch_get_item", RequestItems=waiting)
-            yield from map(_row, answer.get("Responses", {}).get(self._name, ()))
-            waiting = answer.get("UnprocessedKeys", {})
-            if not waiting:
-                return
-        raise StoreUnavailableError("batch_get_item: keys left over")
+    def _batch(
+        self, keys: Mapping[Table, Sequence[Key]], *, consistent: bool
+    ) -> dict[Table, list[Item]]:
+        requested = {
+            table._name: [table._key_of(key) for key in wanted] for table, wanted in keys.items()
+        }
+        rows = self._calls.batch(requested, consistent=consistent, pause=self._pause)
+        return {table: [_row(row) for row in rows[table._name]] for table in keys}
 
     def _key_of(self, key: Key) -> dict[str, Any]:
         values = key if isinstance(key, tuple) else (key,)

@@ -17,6 +17,10 @@ AUTHENTICATED_UNTIL = "authenticatedUntil"
 AUTHENTICATED_GROUPS = "authenticatedGroups"
 # When the audio sent by a source ends (ms); see shared/data_access/audio_accounts.py.
 AUDIO_COVERED_UNTIL = "audioCoveredUntil"
+# End of an interpreter's lease as renewed, and when it last sent audio (ms); see
+# shared/data_access/interpreter_leases.py.
+LEASE_UNTIL = "leaseUntil"
+HEARD_AT = "heardAt"
 # Hash of the secret that permits a takeover of the seat (shared/utils/resume_token.py).
 RESUME_HASH = "resumeHash"
 

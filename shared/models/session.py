@@ -61,6 +61,23 @@ class Standby(msgspec.Struct, frozen=True):
     since: int
     lease_until: int
 
+    def renewed_until(self, until: int) -> Standby:
+        """Copy with a lease that ends at `until`, if that is later."""
+        return self if until <= self.lease_until else replace(self, lease_until=until)
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """The last renewal of an interpreter's or stand-by's lease, from its connection's row.
+
+    Times are ms since the epoch, 0 if the connection has not renewed or sent audio.
+    """
+
+    lease_until: int = 0
+    heard_at: int = 0
+
+
+_NOT_RENEWED = Renewal()
+
 
 class Channel(msgspec.Struct, frozen=True):
     """The channel of an interpreted language.
@@ -68,6 +85,8 @@ class Channel(msgspec.Struct, frozen=True):
     `connection_id` is the interpreter's, None if there is none. `epoch` rises with each one,
     so a former one cannot pass for the present one. `lease_until` is the end of its lease,
     `heard_at` when it last sent audio (ms since the epoch). `standbys` has connection IDs as keys.
+
+    A stored channel has the leases as they were granted; `Session.with_renewals` extends them.
     """
 
     epoch: int
@@ -77,6 +96,23 @@ class Channel(msgspec.Struct, frozen=True):
     lease_until: int = 0
     heard_at: int = 0
     standbys: Mapping[str, Standby] = msgspec.field(default_factory=dict)
+
+    def has_place(self, connection_id: str) -> bool:
+        """Whether a connection is the interpreter or a stand-by."""
+        return connection_id == self.connection_id or connection_id in self.standbys
+
+    def with_renewals(self, renewals: Mapping[str, Renewal]) -> Channel:
+        """Copy with the leases extended by renewals, by connection ID."""
+        held = renewals.get(self.connection_id or "", _NOT_RENEWED)
+        return replace(
+            self,
+            lease_until=max(self.lease_until, held.lease_until),
+            heard_at=max(self.heard_at, held.heard_at),
+            standbys={
+                who: place.renewed_until(renewals.get(who, _NOT_RENEWED).lease_until)
+                for who, place in self.standbys.items()
+            },
+        )
 
 
 class AudioSource(msgspec.Struct, frozen=True):
@@ -92,7 +128,8 @@ class Session(msgspec.Struct, frozen=True):
     `grace_until` is the end of the grace period while the speaker is away. `audible_since` is when
     delivery last resumed after a pause or mute. `language_counts` has languages in use, and unused
     ones at zero; `removed_languages` is the number of counters removed to make room.
-    `channels_epoch` is the highest epoch of all removed channels.
+    `channels_epoch` is the highest epoch of all removed channels. `renewals` has the leases' latest
+    renewals as far as they were read, by connection ID.
     """
 
     session_id: str
@@ -111,6 +148,7 @@ class Session(msgspec.Struct, frozen=True):
     language_counts: Mapping[str, int] = msgspec.field(default_factory=dict)
     removed_languages: int = 0
     channels: Mapping[str, Channel] = msgspec.field(default_factory=dict)
+    renewals: Mapping[str, Renewal] = msgspec.field(default_factory=dict)
     channels_epoch: int = 0
     audible_since: int = 0
     grace_until: int | None = None
@@ -171,6 +209,16 @@ class Session(msgspec.Struct, frozen=True):
     def with_channel(self, language: str, channel: Channel) -> Session:
         """Copy with the channel of a language replaced."""
         return replace(self, channels={**self.channels, language: channel})
+
+    def with_renewals(self, renewals: Mapping[str, Renewal]) -> Session:
+        """Copy with the leases of all channels extended by renewals, by connection ID."""
+        channels = {name: each.with_renewals(renewals) for name, each in self.channels.items()}
+        return replace(self, channels=channels, renewals={**self.renewals, **renewals})
+
+    def interpreters_present(self) -> tuple[str, ...]:
+        """Connections that hold a channel."""
+        holders = (channel.connection_id for channel in self.channels.values())
+        return tuple(holder for holder in holders if holder is not None)
 
     def ended(self, reason: EndReason) -> Session:
         """Copy of the session after its end."""

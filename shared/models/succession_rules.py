@@ -1,6 +1,6 @@
 """Succession rules for the interpreters of a language.
 
-Pure functions from one state of a channel to the next; `shared.data_access.interpreter_leases`
+Pure functions from one state of a channel to the next; `shared.data_access.interpreter_channels`
 writes the difference conditionally. Times are ms since the epoch. An interpreter or stand-by is
 alive until its lease runs out.
 """
@@ -67,14 +67,7 @@ def promote_next(channel: Channel, now: int, *, stays_until: int | None = None) 
             channel.source, _behind(standbys, now), stays_until
         )
     if not ahead:
-        # The lost lease records when. Channels of an earlier version have none.
-        return replace(
-            channel,
-            connection_id=None,
-            former=None,
-            standbys=standbys,
-            lease_until=channel.lease_until or now,
-        )
+        return replace(channel, connection_id=None, former=None, standbys=standbys)
     chosen = standbys.pop(ahead[0])
     return _held_by(channel, ahead[0], chosen.source, standbys, now)
 
@@ -99,7 +92,8 @@ def add_standby(
 def roll_over(channel: Channel, old: str, new: str, now: int) -> Channel | None:
     """Give an old connection's place to a new one. None if the old one has no place.
 
-    An interpreter's old connection may send for a while longer.
+    An interpreter's old connection may send for a while longer. The new one counts as heard: what
+    the old one sent is recorded in the old one's row.
     """
     if channel.connection_id == old:
         return replace(
@@ -108,6 +102,7 @@ def roll_over(channel: Channel, old: str, new: str, now: int) -> Channel | None:
             connection_id=new,
             former=FormerSource(old, channel.epoch, now + OVERLAP_MS),
             lease_until=now + LEASE_MS,
+            heard_at=now,
         )
     place = channel.standbys.get(old)
     if place is None:

@@ -10,6 +10,7 @@ from shared.admission.abusive_connections import AbusiveConnections
 from shared.admission.address_store import AbusiveAddressStore
 from shared.admission.handshake_delays import HandshakeDelays
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.interpreter_channels import InterpreterChannels
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.pending_notifications import PendingNotifications
 from shared.data_access.session_statuses import SessionStatuses
@@ -115,8 +116,12 @@ class App:
         return ConnectionsRepository(self._aws.connections)
 
     @cached_property
+    def _channels(self) -> InterpreterChannels:
+        return self._overrides.channels or InterpreterChannels(self._aws.sessions)
+
+    @cached_property
     def _leases(self) -> InterpreterLeases:
-        return self._overrides.leases or InterpreterLeases(self._aws.sessions)
+        return InterpreterLeases(self._aws.sessions, self._aws.connections)
 
     @cached_property
     def _abusive_addresses(self) -> AbusiveAddressStore:
@@ -129,6 +134,7 @@ class App:
     @cached_property
     def _succession(self) -> InterpreterSuccession:
         return InterpreterSuccession(
+            self._channels,
             self._leases,
             self._sessions,
             self._notifier,

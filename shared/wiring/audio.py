@@ -62,7 +62,7 @@ class AudioApp(App):
 
     @cached_property
     def _sources(self) -> AudioSources:
-        return AudioSources(self._sessions, self._connections, self.clock)
+        return AudioSources(self._leases, self._connections, self.clock)
 
     @cached_property
     def _lease_watch(self) -> LeaseWatch:

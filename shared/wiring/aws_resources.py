@@ -37,7 +37,7 @@ from shared.utils.settings import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from shared.data_access.interpreter_leases import InterpreterLeases
+    from shared.data_access.interpreter_channels import InterpreterChannels
     from shared.data_access.rollovers import Rollovers
     from shared.data_access.sessions_repository import SessionsRepository
 
@@ -58,7 +58,7 @@ class Overrides(msgspec.Struct, frozen=True):
     pause: Callable[[float], None] | None = None
     sessions: SessionsRepository | None = None
     rollovers: Rollovers | None = None
-    leases: InterpreterLeases | None = None
+    channels: InterpreterChannels | None = None
 
 
 class AwsResources:

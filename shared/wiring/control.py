@@ -92,6 +92,7 @@ class ControlApp(App):
     @cached_property
     def interpreter_handover(self) -> InterpreterHandover:
         return InterpreterHandover(
+            self._channels,
             self._leases,
             self._sessions,
             succession=self._succession,
@@ -121,6 +122,7 @@ class ControlApp(App):
     @cached_property
     def _interpreter_seats(self) -> InterpreterSeats:
         return InterpreterSeats(
+            self._channels,
             self._leases,
             self._sessions,
             self._connections,
@@ -133,7 +135,7 @@ class ControlApp(App):
     def _connection_rollover(self) -> ConnectionRollover:
         return ConnectionRollover(
             self._overrides.rollovers or Rollovers(self._aws.sessions, self._aws.connections),
-            self._leases,
+            self._channels,
             self._sessions,
             self._connections,
             seat_lookup=self._seat_lookup,

@@ -185,9 +185,9 @@ class World(Clients):
         """Give the control function other rollover writes."""
         self._use(rollovers=rollovers)
 
-    def use_leases(self, leases: Any) -> None:
-        """Give the control function other lease writes."""
-        self._use(leases=leases)
+    def use_channels(self, channels: Any) -> None:
+        """Give the control function other channel writes."""
+        self._use(channels=channels)
 
     def use_dynamodb(self, client: Any) -> None:
         """Give all functions another DynamoDB client."""

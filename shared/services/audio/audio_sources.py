@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+import msgspec
+
 from shared.data_access.connections_repository import ACTIVITY_INTERVAL_MS, ConnectionsRepository
-from shared.data_access.sessions_repository import SessionsRepository
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.models.connection import Caller
 from shared.models.request_errors import forbidden, not_in_session, require_registered
 from shared.models.session import AudioSource, Session
@@ -14,44 +16,58 @@ from shared.utils.clock import Clock
 _MAX_HINTS = 1_024
 
 
+class _Hint(msgspec.Struct, frozen=True):
+    """A connection's session at its last message, and the leases to read with it."""
+
+    session_id: str
+    leases: tuple[str, ...]
+
+
 class AudioSources:
     """Finds the audio source of a caller, for audio and captions.
 
     The session of a connection is cached, but only as a hint: every call decides by one strongly
-    consistent read of the session, so a stale cache cannot admit a paused or displaced source.
+    consistent read of the session, so a stale cache cannot admit a paused or displaced source. The
+    same request reads leases: an interpreter's own, or for the floor those of the interpreters.
     """
 
     def __init__(
-        self, sessions: SessionsRepository, connections: ConnectionsRepository, clock: Clock
+        self, leases: InterpreterLeases, connections: ConnectionsRepository, clock: Clock
     ) -> None:
-        self._sessions = sessions
+        self._leases = leases
         self._connections = connections
         self._clock = clock
-        self._session_hints: OrderedDict[str, str] = OrderedDict()
+        self._hints: OrderedDict[str, _Hint] = OrderedDict()
         self._touched_at: OrderedDict[str, int] = OrderedDict()
 
     def find(self, caller: Caller) -> tuple[Session | None, AudioSource | None]:
         """Return the caller's session and audio source. Raises CONNECTION_NOT_FOUND."""
-        hint = self._session_hints.get(caller.connection_id)
+        hint = self._hints.get(caller.connection_id)
         if hint is not None:
-            session = self._sessions.get(hint)
+            session = self._leases.session(hint.session_id, hint.leases)
             source = session and session.source_of(caller.connection_id, caller.received_at)
             # After its session has ended, the connection may have opened another one.
             if session and source and session.is_active:
+                self._remember(caller, session, source)
                 return session, source
         connection = self._connections.get(caller.connection_id)
         membership = connection.membership if connection else None
-        session = self._sessions.get(membership.session_id) if membership else None
+        session = self._leases.session(membership.session_id, ()) if membership else None
         source = session.source_of(caller.connection_id, caller.received_at) if session else None
         if session is None or source is None:
             # A replaced connection remains a source during the overlap and is refused otherwise.
             require_registered(connection)
             return session, None
         # Store hints of sources only, so that listeners cannot evict them by sending.
-        self._session_hints[caller.connection_id] = session.session_id
-        if len(self._session_hints) > _MAX_HINTS:
-            self._session_hints.popitem(last=False)
+        self._remember(caller, session, source)
         return session, source
+
+    def _remember(self, caller: Caller, session: Session, source: AudioSource) -> None:
+        is_floor = source.language == session.source_language
+        leases = session.interpreters_present() if is_floor else (caller.connection_id,)
+        self._hints[caller.connection_id] = _Hint(session.session_id, leases)
+        if len(self._hints) > _MAX_HINTS:
+            self._hints.popitem(last=False)
 
     def touch(self, caller: Caller) -> None:
         """Record the caller's activity, with few writes."""

@@ -12,7 +12,7 @@ import contextlib
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.interpreter_channels import InterpreterChannels
 from shared.data_access.pending_notifications import SPEAKER
 from shared.data_access.rollovers import RolloverCandidate, Rollovers
 from shared.data_access.sessions_repository import SessionsRepository
@@ -36,7 +36,7 @@ class ConnectionRollover:
     def __init__(
         self,
         rollovers: Rollovers,
-        leases: InterpreterLeases,
+        channels: InterpreterChannels,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
         *,
@@ -46,7 +46,7 @@ class ConnectionRollover:
         clock: Clock,
     ) -> None:
         self._rollovers = rollovers
-        self._leases = leases
+        self._channels = channels
         self._sessions = sessions
         self._connections = connections
         self._seat_lookup = seat_lookup
@@ -229,8 +229,8 @@ class ConnectionRollover:
     ) -> bool:
         old, new = ids
         if after.connection_id == new:
-            return self._leases.change(session_id, language, before, after)
-        return self._leases.move_standby(session_id, language, old, new, after.standbys[new])
+            return self._channels.change(session_id, language, before, after)
+        return self._channels.move_standby(session_id, language, old, new, after.standbys[new])
 
     def _take_seat(self, caller: Caller, membership: Membership, new_hash: str) -> None:
         if not self._connections.take_seat(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
+from shared.data_access.interpreter_channels import ChannelConditions, InterpreterChannels
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller
@@ -33,6 +34,7 @@ class InterpreterHandover:
 
     def __init__(
         self,
+        channels: InterpreterChannels,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
         *,
@@ -41,6 +43,7 @@ class InterpreterHandover:
         seat_lookup: SeatLookup,
         clock: Clock,
     ) -> None:
+        self._channels = channels
         self._leases = leases
         self._sessions = sessions
         self._succession = succession
@@ -92,7 +95,9 @@ class InterpreterHandover:
                     self._seats.notify_again(session, language, caller.connection_id)
                     return self._handed_over_reply(session, language, caller.connection_id)
                 raise forbidden("handOver", "the present interpreter of the language")
-            if not live_standbys(channel, self._clock.now_ms()):
+            now = self._clock.now_ms()
+            session = self._leases.refresh_standbys(session, language, now)
+            if not live_standbys(session.channels[language], now):
                 raise LingocastError(
                     ErrorCode.NO_STANDBY,
                     f"handOver: {language} has no stand-by; leaveSession returns it to the floor",
@@ -124,6 +129,7 @@ class InterpreterHandover:
     ) -> ChannelHandover | None:
         """Try once; None if the channel changed meanwhile or an expired lease was passed on."""
         now = self._clock.now_ms()
+        session = self._leases.refresh_channel(session, language, now)
         before = session.channels.get(language)
         if before is not None and is_expired(before, now):
             # Succession goes first, so that a machine does not get ahead of human stand-bys.
@@ -139,7 +145,7 @@ class InterpreterHandover:
             after = take_over(before, connection_id, source, now)
         is_newcomer = before is not None and connection_id not in before.standbys
         conditions = ChannelConditions(standby_room=is_newcomer)
-        if not self._leases.change(
+        if not self._channels.change(
             session.session_id, language, before, after, conditions, notify_members=True
         ):
             return None

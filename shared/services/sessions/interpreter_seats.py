@@ -6,12 +6,13 @@ import msgspec
 
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.errors import StoreUnavailableError
-from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
+from shared.data_access.interpreter_channels import ChannelConditions, InterpreterChannels
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.connection import Caller, Membership, Seat
 from shared.models.errors import ErrorCode, LingocastError, ValidationError
-from shared.models.interpretation import InterpreterSource
+from shared.models.interpretation import InterpreterSource, Lease
 from shared.models.request_errors import require_active, too_many_channels
 from shared.models.session import MAX_LANGUAGES, Session
 from shared.models.succession_rules import MAX_STANDBYS, acquire, add_standby, is_expired
@@ -43,6 +44,7 @@ class InterpreterSeats:
 
     def __init__(
         self,
+        channels: InterpreterChannels,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
         connections: ConnectionsRepository,
@@ -51,6 +53,7 @@ class InterpreterSeats:
         seat_lookup: SeatLookup,
         clock: Clock,
     ) -> None:
+        self._channels = channels
         self._leases = leases
         self._sessions = sessions
         self._connections = connections
@@ -100,12 +103,13 @@ class InterpreterSeats:
         """
         for _ in range(_ATTEMPTS):
             now = self._clock.now_ms()
+            session = self._leases.refresh_channel(session, language, now)
             before = session.channels.get(language)
             mine = self._existing_place(session, language, connection_id)
             if mine is not None:
                 return mine
             if before is None and len(session.channels) >= MAX_LANGUAGES:
-                if not self._leases.remove_unused_channels(session):
+                if not self._channels.remove_unused_channels(session):
                     raise too_many_channels()
             elif before is not None and is_expired(before, now):
                 # Stand-bys come before the caller.
@@ -114,7 +118,7 @@ class InterpreterSeats:
                     self._succession.notify(lost)
             elif before is None or before.connection_id is None:
                 after = acquire(before, connection_id, source, now, first_epoch=session.first_epoch)
-                if self._leases.change(
+                if self._channels.change(
                     session.session_id, language, before, after, notify_members=True
                 ):
                     present = with_pending_channel(session, language, after)
@@ -130,12 +134,16 @@ class InterpreterSeats:
                         language, f"has an interpreter and already {MAX_STANDBYS} stand-bys"
                     )
                 conditions = ChannelConditions(standby_room=True)
-                if self._leases.change(session.session_id, language, before, after, conditions):
+                if self._channels.change(session.session_id, language, before, after, conditions):
                     return InterpreterPlace(session.with_channel(language, after))
             session = require_active(self._sessions.get(session.session_id))
         raise LingocastError(
             ErrorCode.UNAVAILABLE, f"the interpreters of {language} keep changing; try again"
         )
+
+    def lease(self, session: Session, language: str, connection_id: str) -> Lease | None:
+        """Return a connection's lease; None without a place. Raises StoreUnavailableError."""
+        return self._succession.lease(session, language, connection_id)
 
     def notify_again(self, session: Session, language: str, connection_id: str) -> None:
         """Send a channel's pending notification, left by an interrupted request.

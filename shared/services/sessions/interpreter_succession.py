@@ -9,7 +9,8 @@ from typing import Literal
 
 import msgspec
 
-from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
+from shared.data_access.interpreter_channels import ChannelConditions, InterpreterChannels
+from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.pending_notifications import channel_subject
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.models.interpretation import Lease, LeaseReason
@@ -34,12 +35,8 @@ _LEASE_REASONS: dict[Cause, LeaseReason] = {
     "handedOver": "handedOver",
     "takenOver": "takenOver",
 }
-_CONDITIONS: dict[Loss, ChannelConditions] = {
-    "expired": ChannelConditions(standbys_unchanged=True, not_renewed=True),
-    "silent": ChannelConditions(standbys_unchanged=True, not_heard=True),
-    "left": ChannelConditions(standbys_unchanged=True),
-    "handedOver": ChannelConditions(standbys_unchanged=True),
-}
+# A stand-by that joins meanwhile must not be passed over.
+_CONDITIONS = ChannelConditions(standbys_unchanged=True)
 # Each lost race means that another write succeeded; this many in a row are a fault. The lease then
 # expires by itself.
 _ATTEMPTS = 5
@@ -60,6 +57,7 @@ class InterpreterSuccession:
 
     def __init__(
         self,
+        channels: InterpreterChannels,
         leases: InterpreterLeases,
         sessions: SessionsRepository,
         notifier: SessionNotifier,
@@ -67,6 +65,7 @@ class InterpreterSuccession:
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
+        self._channels = channels
         self._leases = leases
         self._sessions = sessions
         self._notifier = notifier
@@ -76,15 +75,17 @@ class InterpreterSuccession:
     def pass_on(self, session: Session, language: str, loss: Loss) -> ChannelHandover | None:
         """Pass the channel on from its interpreter in `session`, without notifications.
 
-        Returns None, and writes nothing, if the channel has changed since the session was read.
-        Raises StoreUnavailableError.
+        Returns None, and writes nothing, if the channel has changed since the session was read. An
+        interpreter that renews its lease between the read and the write is replaced, and its next
+        heartbeat makes it a stand-by. Raises StoreUnavailableError.
         """
-        before = session.channels[language]
         now = self._clock.now_ms()
+        session = self._leases.refresh_standbys(session, language, now)
+        before = session.channels[language]
         stays_until = {"silent": before.lease_until, "handedOver": now + LEASE_MS}.get(loss)
         after = promote_next(before, now, stays_until=stays_until)
-        if not self._leases.change(
-            session.session_id, language, before, after, _CONDITIONS[loss], notify_members=True
+        if not self._channels.change(
+            session.session_id, language, before, after, _CONDITIONS, notify_members=True
         ):
             return None
         if loss == "expired":
@@ -102,8 +103,11 @@ class InterpreterSuccession:
         Fallback for sessions whose floor is silent: otherwise the next floor chunk detects expired
         leases. Raises StoreUnavailableError.
         """
+        if not session.is_active:
+            return False
         found = False
-        for language in session.channels if session.is_active else ():
+        session = self._leases.refresh_interpreters(session, self._clock.now_ms())
+        for language in session.channels:
             if not is_expired(session.channels[language], self._clock.now_ms()):
                 continue
             handover = self.pass_on(session, language, "expired")
@@ -131,7 +135,7 @@ class InterpreterSuccession:
                 if channel_subject(language) in session.pending_notifications:
                     self.notify_again(session, language)
                 return
-            elif self._leases.remove_standby(session_id, language, connection_id):
+            elif self._channels.remove_standby(session_id, language, connection_id):
                 return
 
     def notify(self, handover: ChannelHandover, *, except_for: str | None = None) -> bool:
@@ -177,15 +181,28 @@ class InterpreterSuccession:
     ) -> InterpreterLease:
         """Build the lease message to an interpreter.
 
-        Without a place in the channel the message holds an expired lease.
+        Without a place in the channel the message holds an expired lease. Raises
+        StoreUnavailableError.
         """
-        now = self._clock.now_ms()
-        channel = session.channels[language]
-        lease = lease_of(language, channel, connection_id, now)
+        lease = self.lease(session, language, connection_id)
         if lease is None:
+            now = self._clock.now_ms()
+            channel = self._leases.refresh_standbys(session, language, now).channels[language]
             others = len(live_standbys(channel, now))
             lease = Lease(language=language, holds=False, standbys=others, lease_until=now)
         return InterpreterLease(session_id=session.session_id, lease=lease, reason=reason)
+
+    def lease(self, session: Session, language: str, connection_id: str) -> Lease | None:
+        """Return a connection's lease on a language. None if it has no place in the channel.
+
+        Raises StoreUnavailableError.
+        """
+        channel = session.channels.get(language)
+        if channel is None or not channel.has_place(connection_id):
+            return None
+        now = self._clock.now_ms()
+        present = self._leases.refresh_channel(session, language, now)
+        return lease_of(language, present.channels[language], connection_id, now)
 
 
 def with_pending_channel(session: Session, language: str, channel: Channel) -> Session:

@@ -19,7 +19,6 @@ from shared.models.request_errors import (
     session_ended,
 )
 from shared.models.session import Session
-from shared.models.succession_rules import lease_of
 from shared.protocol.messages import JoinSession, SessionJoined
 from shared.services.session_notifier import CONTROL_DEADLINE_MS, SessionNotifier
 from shared.services.sessions.connection_rollover import ConnectionRollover
@@ -252,12 +251,7 @@ class JoinService:
             channels=session.interpreted(),
             speaker_connected=session.speaker_connected,
             epoch=source.epoch if source else None,
-            lease=lease_of(
-                language,
-                session.channels.get(language),
-                caller.connection_id,
-                self._clock.now_ms(),
-            ),
+            lease=self._interpreters.lease(session, language, caller.connection_id),
             resumed=resumed,
             recovered=None if last is None else missed_nothing(session, language, last),
             connection_expires_at=caller.connection_expires_at(self._connection_lifetime_ms),

@@ -13,7 +13,6 @@ from shared.models.connection import Connection
 from shared.models.errors import ErrorCode, LingocastError
 from shared.models.interpretation import Lease
 from shared.models.session import LEASE_MS, Channel, Session
-from shared.models.succession_rules import lease_of
 from shared.services.sessions.interpreter_seats import InterpreterSeats
 from shared.services.sessions.interpreter_succession import InterpreterSuccession
 from shared.utils.clock import Clock
@@ -23,17 +22,17 @@ _MAX_PLACES = 10_000
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """Last known place of an interpreter; `epoch` is None for a stand-by."""
+    """Last known seat of an interpreter, and the channel's stand-bys, whose leases count too."""
 
     session_id: str
     language: str
-    epoch: int | None
+    standbys: tuple[str, ...] = ()
 
 
 class LeaseRenewals:
-    """Renews leases, by one conditional write if the place is cached.
+    """Renews leases, by one write and one read if the place is cached.
 
-    A cached place is a hint; the write's condition verifies it.
+    A cached place is a hint; the write's condition verifies the seat, and the read the place.
     """
 
     def __init__(
@@ -81,65 +80,55 @@ class LeaseRenewals:
         if session is None or not session.is_active:
             return None
         channel = session.channels.get(language)
-        if channel is None or not _has_place(channel, connection_id):
+        if channel is None or not channel.has_place(connection_id):
             if channel is not None and _was_rolled_over(channel, connection_id):
                 return None  # its row has not been marked yet
-            session = self._reclaim(session, language, connection)
-            if session is None:
+            if not self._reclaim(session, language, connection):
                 return None
-            channel = session.channels[language]
-        holds = channel.connection_id == connection_id
-        place = _Place(session.session_id, language, channel.epoch if holds else None)
-        lease = self._renew(connection_id, place)
-        if lease is not None:
-            self._places[connection_id] = place
-            if len(self._places) > _MAX_PLACES:
-                self._places.popitem(last=False)
-        return lease
+        return self._renew(connection_id, _Place(session.session_id, language))
 
-    def _reclaim(self, session: Session, language: str, connection: Connection) -> Session | None:
-        """Give a seated interpreter a new place.
-
-        Returns the session afterwards, or None if no place is left.
-        """
+    def _reclaim(self, session: Session, language: str, connection: Connection) -> bool:
+        """Give a seated interpreter a new place. False if none is left."""
         source = (connection.membership and connection.membership.source) or "human"
         connection_id = connection.connection_id
         try:
             place = self._seats.claim(session, language, connection_id, source, wait=True)
         except LingocastError as error:
             if error.code is ErrorCode.LANGUAGE_TAKEN:
-                return None  # all stand-by places are taken; the next heartbeat tries again
+                return False  # all stand-by places are taken; the next heartbeat tries again
             raise
         if not self._seats.confirm_seat(session.session_id, language, connection_id):
-            return None
+            return False
         if place.handover is not None:
             self._succession.notify(place.handover, except_for=connection_id)
-        return place.session
+        return True
 
     def _renew(self, connection_id: str, place: _Place) -> Lease | None:
-        now = self._clock.now_ms()
-        until = now + LEASE_MS
-        if place.epoch is None:
-            before = self._leases.renew_standby(
-                place.session_id, place.language, connection_id, until=until
-            )
-        else:
-            before = self._leases.renew(
-                place.session_id, place.language, connection_id, place.epoch, until=until
-            )
-        if before is None:
+        """Renew the lease of a place. None if the connection no longer has the place.
+
+        The session is read after the lease was renewed. So whoever replaced the caller before
+        that is seen, and whoever expires leases afterwards sees the renewal.
+        """
+        until = self._clock.now_ms() + LEASE_MS
+        if not self._leases.renew(connection_id, place.session_id, place.language, until=until):
             return None
-        if (
-            channel_subject(place.language) in before.pending_notifications
-            and place.epoch is not None
-        ):
-            self._succession.notify_again(before, place.language, except_for=connection_id)
-        lease = lease_of(place.language, before.channels.get(place.language), connection_id, now)
+        session = self._leases.session(place.session_id, (connection_id, *place.standbys))
+        channel = session.channels.get(place.language) if session and session.is_active else None
+        if session is None or channel is None or not channel.has_place(connection_id):
+            return None
+        self._remember(
+            connection_id, msgspec.structs.replace(place, standbys=tuple(channel.standbys))
+        )
+        holds = channel.connection_id == connection_id
+        if holds and channel_subject(place.language) in session.pending_notifications:
+            self._succession.notify_again(session, place.language, except_for=connection_id)
+        lease = self._succession.lease(session, place.language, connection_id)
         return None if lease is None else msgspec.structs.replace(lease, lease_until=until)
 
-
-def _has_place(channel: Channel, connection_id: str) -> bool:
-    return channel.connection_id == connection_id or connection_id in channel.standbys
+    def _remember(self, connection_id: str, place: _Place) -> None:
+        self._places[connection_id] = place
+        if len(self._places) > _MAX_PLACES:
+            self._places.popitem(last=False)
 
 
 def _was_rolled_over(channel: Channel, connection_id: str) -> bool:

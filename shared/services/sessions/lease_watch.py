@@ -65,11 +65,17 @@ class LeaseWatch:
         """Pass on channels of lost interpreters before a floor chunk is sent.
 
         Returns the session to send the chunk by, and the handovers for `notify` afterwards. Makes
-        no calls while no interpreter is lost. Lost interpreters are no longer heard, even
-        if the write fails.
+        no calls while no interpreter is lost, if the session was read with its leases. Lost
+        interpreters are no longer heard, even if the write fails.
         """
         now = self._clock.now_ms()
         floor_since = self._floor_since(session, now)
+        try:
+            session = self._leases.refresh_interpreters(session, now)
+        except StoreUnavailableError as error:
+            # An unread lease may have been renewed. The next chunk tries again.
+            self._telemetry.warn("interpreters' leases not read", cause=error.cause)
+            return session, ()
         handovers: list[ChannelHandover] = []
         for language in session.channels:
             channel = session.channels[language]
@@ -99,10 +105,9 @@ class LeaseWatch:
             return
         try:
             self._leases.renew(
+                connection_id,
                 session.session_id,
                 source.language,
-                connection_id,
-                source.epoch,
                 until=now + LEASE_MS,
                 heard_at=now,
             )
@@ -131,20 +136,22 @@ class LeaseWatch:
             handover = self._succession.pass_on(session, language, loss)
             if handover is not None:
                 return handover.session, handover
-            # Another instance was faster, or the interpreter is back: read again.
-            present = self._sessions.get(session.session_id)
+            # Another instance was faster: read again.
+            latest = self._sessions.get(session.session_id)
         except StoreUnavailableError as error:
             self._telemetry.warn("interpreter handover not written", cause=error.cause)
             self._retry_at[key] = now + _PAUSE_MS
             if len(self._retry_at) > _MAX_ENTRIES:
                 self._retry_at.popitem(last=False)
             return without_source, None
-        if present is None or present.channels.get(language) == channel:
-            return (
-                without_source,
-                None,
-            )  # only the stand-bys have changed; the next chunk tries again
-        return session.with_channel(language, present.channels[language]), None
+        present = latest.channels.get(language) if latest else None
+        if present is None or (present.connection_id, present.epoch) == (
+            channel.connection_id,
+            channel.epoch,
+        ):
+            # Only the stand-bys have changed; the next chunk tries again.
+            return without_source, None
+        return session.with_channel(language, present), None
 
     def _floor_since(self, session: Session, now: int) -> int:
         """Return when the floor began to speak, as seen by this instance."""

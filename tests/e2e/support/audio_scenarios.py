@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from infrastructure.catalogue.function_spec import Resource
 from tests.e2e.support.clients import CHUNKS_FOR_BURSTS
 from tests.e2e.support.grant_scenarios import (
+    BATCH_GET,
     DELETE,
     GET,
     INVOKE,
@@ -19,6 +20,7 @@ from tests.e2e.support.grant_scenarios import (
     Scenario,
     audio_request,
     expect_ghost_removed,
+    give_language_to_a_ghost,
 )
 from tests.helpers.wire import Wire
 
@@ -30,6 +32,19 @@ async def audio_reaches_a_listener(stack: RunningStack) -> None:
     ):
         await speaker.send_audio(1)
         assert (await listener.expect("audio"))["seq"] == 1
+
+
+async def audio_reaches_a_listener_beside_an_interpreter(stack: RunningStack) -> None:
+    session = stack.clients.session(audioFormat=CHUNKS_FOR_BURSTS)
+    async with (
+        session as (speaker, session_id),
+        stack.clients.interpreter(session_id, "es"),
+        stack.clients.listener(session_id, "fr") as listener,
+    ):
+        # The first chunk shows the instance which leases to read.
+        for seq in range(3):
+            await speaker.send_audio(seq)
+            assert (await listener.expect("audio"))["seq"] == seq
 
 
 async def audio_reaches_several_shards(stack: RunningStack) -> None:
@@ -81,6 +96,16 @@ async def invoked_audio_removes_a_ghost(stack: RunningStack) -> None:
         await expect_ghost_removed(stack, session_id, ghost)
 
 
+async def invoked_audio_removes_a_ghost_that_interprets(stack: RunningStack) -> None:
+    async with (
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id, "es") as listener,
+    ):
+        await give_language_to_a_ghost(stack, session_id)
+        await stack.operator.invoke("broadcast", audio_request(session_id))
+        assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
+
+
 async def several_listeners(
     opened: AsyncExitStack, stack: RunningStack, session_id: str
 ) -> list[Wire]:
@@ -99,8 +124,14 @@ async def _speak(speaker: Wire) -> None:
 
 AUDIO_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("audio_processor", Resource.BROADCAST_FUNCTION, INVOKE): audio_reaches_several_shards,
+    ("audio_processor", Resource.SESSIONS, BATCH_GET): (
+        audio_reaches_a_listener_beside_an_interpreter
+    ),
     ("audio_processor", Resource.SESSIONS, GET): audio_reaches_a_listener,
     ("audio_processor", Resource.SESSIONS, UPDATE): audio_removes_a_ghost,
+    ("audio_processor", Resource.CONNECTIONS, BATCH_GET): (
+        audio_reaches_a_listener_beside_an_interpreter
+    ),
     ("audio_processor", Resource.CONNECTIONS, GET): audio_reaches_a_listener,
     ("audio_processor", Resource.CONNECTIONS, UPDATE): audio_reaches_a_listener,
     ("audio_processor", Resource.CONNECTIONS, DELETE): audio_removes_a_ghost,
@@ -109,6 +140,7 @@ AUDIO_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("broadcast", Resource.BROADCAST_FUNCTION, INVOKE): invoked_audio_reaches_several_shards,
     ("broadcast", Resource.SESSIONS, GET): invoked_audio_reaches_a_listener,
     ("broadcast", Resource.SESSIONS, UPDATE): invoked_audio_removes_a_ghost,
+    ("broadcast", Resource.CONNECTIONS, BATCH_GET): invoked_audio_removes_a_ghost_that_interprets,
     ("broadcast", Resource.CONNECTIONS, GET): invoked_audio_removes_a_ghost,
     ("broadcast", Resource.CONNECTIONS, UPDATE): invoked_audio_removes_a_ghost,
     ("broadcast", Resource.CONNECTIONS, DELETE): invoked_audio_removes_a_ghost,

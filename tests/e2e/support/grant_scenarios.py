@@ -21,6 +21,8 @@ from tests.helpers.wire import CHUNK
 
 # The scenarios' stack has small shards: three listeners need two invocations.
 SHARD_SIZE = 2
+# A stand-by whose lease has run out, unless its connection's row says otherwise.
+LOST_STANDBY = {"source": "human", "since": 1, "leaseUntil": 1}
 _PATIENCE_SECONDS = 30.0
 _ATTEMPTS = 20
 
@@ -115,6 +117,40 @@ async def interpreter_disconnects(stack: RunningStack) -> None:
         async with stack.clients.interpreter(session_id, "es"):
             listener = await opened.enter_async_context(stack.clients.listener(session_id, "es"))
         assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
+
+
+async def interpreter_with_a_lost_standby_disconnects(stack: RunningStack) -> None:
+    async with stack.clients.session() as (_, session_id), AsyncExitStack() as opened:
+        async with stack.clients.interpreter(session_id, "es"):
+            listener = await opened.enter_async_context(stack.clients.listener(session_id, "es"))
+            update = "SET channels.es.standbys.gone = :place"
+            await stack.operator.change_session(session_id, update, ":place", LOST_STANDBY)
+        assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
+
+
+async def interpreter_renews_its_lease(stack: RunningStack) -> None:
+    async with (
+        stack.clients.session() as (_, session_id),
+        stack.clients.interpreter(session_id) as interpreter,
+    ):
+        reply = await interpreter.ask("heartbeat")
+        assert reply["type"] == "heartbeatAck"
+        assert reply["lease"]["holds"]
+
+
+async def give_language_to_a_ghost(stack: RunningStack, session_id: str) -> None:
+    """Let a connection that has ended interpret into Spanish, with a stand-by that has ended."""
+    channel = {
+        "epoch": 1,
+        "source": "human",
+        "connectionId": await stack.operator.add_ghost(session_id, "interpreter#es"),
+        "leaseUntil": time.time_ns() // 1_000_000 + 3_600_000,
+        "heardAt": 1,
+        "standbys": {"gone": LOST_STANDBY},
+    }
+    await stack.operator.change_session(
+        session_id, "SET channels.es = :channel", ":channel", channel
+    )
 
 
 async def absent_speaker_ends_the_session(stack: RunningStack) -> None:
@@ -274,6 +310,7 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("disconnect", Resource.SESSIONS, GET): interpreter_disconnects,
     ("disconnect", Resource.SESSIONS, UPDATE): listener_disconnects,
     ("disconnect", Resource.CONNECTIONS, GET): listener_disconnects,
+    ("disconnect", Resource.CONNECTIONS, BATCH_GET): interpreter_with_a_lost_standby_disconnects,
     ("disconnect", Resource.CONNECTIONS, UPDATE): listener_disconnects,
     ("disconnect", Resource.CONNECTIONS, DELETE): listener_disconnects,
     ("disconnect", Resource.AUDIENCE_INDEX, QUERY): interpreter_disconnects,
@@ -283,6 +320,7 @@ SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.SESSIONS, UPDATE): listener_joins,
     ("control", Resource.SESSIONS, DELETE): concurrent_creations_leave_one_session,
     ("control", Resource.CONNECTIONS, GET): session_is_created,
+    ("control", Resource.CONNECTIONS, BATCH_GET): interpreter_renews_its_lease,
     ("control", Resource.CONNECTIONS, UPDATE): session_is_created,
     ("control", Resource.CONNECTIONS, DELETE): session_end_removes_a_ghost,
     ("control", Resource.AUDIENCE_INDEX, QUERY): session_ends_for_everyone,

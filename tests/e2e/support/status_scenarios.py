@@ -18,6 +18,7 @@ from tests.e2e.support.grant_scenarios import (
     Scenario,
     audio_request,
     eventually,
+    give_language_to_a_ghost,
     wait_for_members,
 )
 from tests.helpers.wire import Message
@@ -143,6 +144,21 @@ async def gone_speaker_loses_the_session(stack: RunningStack) -> None:
         assert (await listener.expect("sessionEnded"))["reason"] == "speakerLeft"
 
 
+async def gone_interpreter_is_found_with_a_gone_speaker(stack: RunningStack) -> None:
+    """The notice that the speaker is gone finds that the interpreter is gone too."""
+    async with (
+        stack.clients.session() as (_, session_id),
+        stack.clients.listener(session_id, "es") as listener,
+    ):
+        await give_language_to_a_ghost(stack, session_id)
+        ghost = await stack.operator.add_ghost(session_id, "speaker#")
+        await stack.operator.change_session(
+            session_id, "SET speakerConnectionId = :ghost", ":ghost", ghost
+        )
+        await stack.operator.invoke("session_status", TICK)
+        assert (await listener.expect("channelSourceChanged"))["to"] == "floor"
+
+
 STATUS_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("control", Resource.STATUS_QUEUE, SEND): join_is_reported,
     ("disconnect", Resource.STATUS_QUEUE, SEND): disconnect_is_reported,
@@ -154,6 +170,9 @@ STATUS_SCENARIOS: dict[tuple[str, Resource, str], Scenario] = {
     ("session_status", Resource.SESSIONS, BATCH_GET): every_speaker_gets_a_periodic_status,
     ("session_status", Resource.SESSIONS, UPDATE): join_is_reported,
     ("session_status", Resource.ACTIVE_INDEX, QUERY): every_speaker_gets_a_periodic_status,
+    ("session_status", Resource.CONNECTIONS, BATCH_GET): (
+        gone_interpreter_is_found_with_a_gone_speaker
+    ),
     ("session_status", Resource.CONNECTIONS, GET): status_is_requested,
     ("session_status", Resource.CONNECTIONS, DELETE): gone_speaker_loses_the_session,
     ("session_status", Resource.AUDIENCE_INDEX, QUERY): gone_speaker_loses_the_session,

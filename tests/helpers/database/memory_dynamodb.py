@@ -40,9 +40,11 @@ class MemoryDynamoDB:
         return {} if item is None else {"Item": item}
 
     def batch_get_item(self, **request: Any) -> Any:
-        ((table, wanted),) = request["RequestItems"].items()
-        found = (self._rows_of(table).get(_key(table, key)) for key in wanted["Keys"])
-        return {"Responses": {table: [item for item in found if item is not None]}}
+        responses = {}
+        for table, wanted in request["RequestItems"].items():
+            found = (self._rows_of(table).get(_key(table, key)) for key in wanted["Keys"])
+            responses[table] = [item for item in found if item is not None]
+        return {"Responses": responses}
 
     def put_item(self, **request: Any) -> Any:
         table, item = request["TableName"], request["Item"]

@@ -11,6 +11,7 @@ from moto import mock_aws
 
 from shared.aws import clients
 from shared.data_access.connections_repository import ConnectionsRepository
+from shared.data_access.interpreter_channels import InterpreterChannels
 from shared.data_access.interpreter_leases import InterpreterLeases
 from shared.data_access.sessions_repository import SessionsRepository
 from shared.data_access.table import Table
@@ -149,9 +150,17 @@ def sessions_repository(client: Any = None) -> SessionsRepository:
     return SessionsRepository(Table(client or dynamodb(), SESSIONS, schema.SESSION_ID))
 
 
+def interpreter_channels() -> InterpreterChannels:
+    """Channels over the sessions table."""
+    return InterpreterChannels(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+
+
 def interpreter_leases() -> InterpreterLeases:
-    """Leases over the sessions table."""
-    return InterpreterLeases(Table(dynamodb(), SESSIONS, schema.SESSION_ID))
+    """Leases over the tables of sessions and connections."""
+    return InterpreterLeases(
+        Table(dynamodb(), SESSIONS, schema.SESSION_ID),
+        Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID),
+    )
 
 
 def connections_repository(client: Any = None) -> ConnectionsRepository:

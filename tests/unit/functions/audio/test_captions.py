@@ -215,7 +215,7 @@ class TestGates:
 class TestCost:
     """A caption costs one strongly consistent read, like a chunk."""
 
-    def test_a_caption_costs_one_read_of_the_session(self, world: World) -> None:
+    def test_a_caption_costs_one_read(self, world: World) -> None:
         _, session_id = world.create_session()
         interpreter = world.interpreter(session_id)
         world.listener(session_id)
@@ -226,7 +226,7 @@ class TestCost:
 
         world.send_caption(interpreter)
 
-        assert counting.requests == {"get_item": 1}
+        assert counting.requests == {"batch_get_item": 1}
 
 
 class TestFailures:

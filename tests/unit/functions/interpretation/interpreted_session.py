@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.models.session import Channel
 from tests.helpers.clients import Message
+from tests.helpers.database.tables import interpreter_leases
 from tests.helpers.world import World
 
 # Duration of an interpreter's lease, as in the protocol (ms).
@@ -60,6 +62,15 @@ class InterpretedSession:
         self._chunks += 1
         self.world.send_audio(connection, self._chunks)
         return len(self.world.pushes(connection, "error")) == errors
+
+    def channel(self) -> Channel | None:
+        """The channel as stored, with its leases as renewed."""
+        leases, session = interpreter_leases(), self.world.session(self.session_id)
+        channel = session.channels.get("es")
+        members = {*channel.standbys, channel.connection_id} - {None} if channel else ()
+        present = leases.session(self.session_id, [who for who in members if who is not None])
+        assert present is not None
+        return present.channels.get("es")
 
     def holder(self) -> str | None:
         """The connection that holds the channel, as stored."""

@@ -57,8 +57,7 @@ class Interpreters(RuleBasedStateMachine):
         return self.present[pick % len(self.present)]
 
     def channel(self) -> Channel:
-        session = self.world.session(self.session.session_id)
-        return session.channels.get("es") or Channel(epoch=0)
+        return self.session.channel() or Channel(epoch=0)
 
     def successor(self) -> str | None:
         """The stand-by that succeeds next, by the rule in the protocol."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from tests.helpers.audiences import sessions_table
 from tests.helpers.database.tables import dynamodb
 from tests.helpers.world import World
 from tests.unit.functions.interpretation.interpreted_session import LEASE_MS, InterpretedSession
@@ -60,14 +61,52 @@ class TestCosts:
     def test_a_floor_chunk_is_one_read(
         self, session: InterpretedSession, database: Database
     ) -> None:
+        session.send_floor_chunk()
+        session.send_floor_chunk()
         session.interpreter("one")
         session.interpreter("two", standby=True)
+        database.drain()
+
+        for _ in range(3):
+            session.send_floor_chunk()
+
+        # The first chunk learns of the interpreter from the session's row.
+        reads = [call for call in database.drain() if call.endswith("get_item")]
+        assert reads == ["get_item", "batch_get_item", "batch_get_item"]
+
+    def test_leases_renewed_for_minutes_cost_no_further_read(
+        self, session: InterpretedSession, database: Database
+    ) -> None:
+        interpreters = [
+            session.interpreter("one"),
+            session.interpreter("two", standby=True),
+            session.world.interpreter(session.session_id, "fr", "three"),
+        ]
         session.send_floor_chunk()
+        for _ in range(120):
+            session.pass_time(1_000, *interpreters)
+            session.send_floor_chunk()
         database.drain()
 
         session.send_floor_chunk()
 
-        assert database.drain() == ["get_item"]
+        assert database.drain() == ["batch_get_item"]
+        assert session.holder() == interpreters[0]
+
+    def test_the_first_chunk_of_an_instance_reads_leases_before_it_ends_them(
+        self, session: InterpretedSession, database: Database
+    ) -> None:
+        interpreter = session.interpreter("one")
+        session.pass_time(10_000, interpreter)
+        database.drain()
+
+        with session.world.another_instance("audio_processor"):
+            session.send_floor_chunk()
+
+        calls = database.drain()
+        # The connection, its session, and the connection again, to record its activity.
+        assert (calls.count("get_item"), calls.count("batch_get_item")) == (3, 1)
+        assert (session.holder(), session.received_chunks()) == (interpreter, [])
 
     def test_interpreter_chunks_write_lease_and_usage_once_a_second(
         self, session: InterpretedSession, database: Database
@@ -80,10 +119,11 @@ class TestCosts:
             assert session.send_chunk(interpreter)
 
         calls = database.drain()
-        assert (calls.count("get_item"), calls.count("update_item")) == (10, 4)
+        assert (calls.count("batch_get_item"), calls.count("update_item")) == (10, 4)
+        assert "get_item" not in calls
 
     @pytest.mark.parametrize("standby", [False, True])
-    def test_a_heartbeat_of_an_interpreter_is_one_write(
+    def test_a_heartbeat_of_an_interpreter_is_one_write_and_one_read(
         self, session: InterpretedSession, database: Database, standby: bool
     ) -> None:
         other = session.interpreter("one")
@@ -93,7 +133,7 @@ class TestCosts:
 
         session.pass_time(1_000, interpreter)
 
-        assert database.drain() == ["update_item"]
+        assert database.drain() == ["update_item", "batch_get_item"]
 
     def test_heartbeats_of_other_roles(
         self, session: InterpretedSession, database: Database
@@ -121,6 +161,19 @@ class TestCosts:
 
 
 class TestFailures:
+    def test_a_lease_that_cannot_be_read_is_not_ended(
+        self, session: InterpretedSession, database: Database
+    ) -> None:
+        interpreter = session.interpreter("one")
+        session.pass_time(10_000, interpreter)
+        database.fail("batch_get_item")
+
+        with session.world.another_instance("audio_processor"):
+            session.send_floor_chunk()
+
+        assert (session.holder(), session.received_chunks()) == (interpreter, [])
+        assert len(session.world.pushes(interpreter, "audio")) == 1
+
     def test_chunks_are_sent_even_if_the_expiry_cannot_be_written(
         self, session: InterpretedSession, database: Database
     ) -> None:
@@ -167,6 +220,23 @@ class TestFailures:
         assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)
         database.recover()
         assert session.heartbeat(interpreter)["lease"]["holds"]
+
+
+class TestFormerVersion:
+    def test_a_lease_renewed_in_the_sessions_row_counts(self, session: InterpretedSession) -> None:
+        interpreter = session.interpreter("one")
+        session.world.clock.advance(10_000)
+        sessions_table().update(
+            session.session_id,
+            "SET #channels.#es.#lease = :until",
+            condition="attribute_exists(#channels.#es)",
+            names={"#channels": "channels", "#es": "es", "#lease": "leaseUntil"},
+            values={":until": session.world.clock.now_ms() + LEASE_MS},
+        )
+
+        session.send_floor_chunk()
+
+        assert (session.holder(), session.received_chunks()) == (interpreter, [])
 
 
 class TestSilence:

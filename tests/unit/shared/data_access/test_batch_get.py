@@ -10,7 +10,8 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.data_access.table import Table
 from shared.models import schema
-from tests.helpers.database.tables import SESSIONS, dynamodb, moto_tables
+from tests.helpers.database.counting_client import CountingClient
+from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb, moto_tables
 
 
 @pytest.fixture
@@ -73,3 +74,54 @@ def test_unprocessed_keys_are_retried_with_growing_pauses(client: Any) -> None:
 def test_keys_that_stay_unprocessed_raise(client: Any) -> None:
     with pytest.raises(StoreUnavailableError):
         table_of(Sparing(client, 1), []).batch_get(["s0", "s1"])
+
+
+class TestTwoTables:
+    @pytest.fixture
+    def connections(self, client: Any) -> Table:
+        return Table(client, CONNECTIONS, schema.CONNECTION_ID)
+
+    def test_a_row_with_rows_of_another_table(self, client: Any, connections: Table) -> None:
+        table_of(client).put_new({schema.SESSION_ID: "s1", "n": 1})
+        connections.put_new({schema.CONNECTION_ID: "c1", "n": 2})
+
+        row, others = table_of(client).get_with("s1", connections, ["c1", "c2", "c1"])
+
+        assert row == {schema.SESSION_ID: "s1", "n": 1}
+        assert others == [{schema.CONNECTION_ID: "c1", "n": 2}]
+        assert table_of(client).get_with("s2", connections, ["c2"]) == (None, [])
+
+    @pytest.mark.parametrize(("count", "requests"), [(1, 1), (99, 1), (100, 2), (200, 3)])
+    def test_requests(self, client: Any, count: int, requests: int) -> None:
+        counting: Any = CountingClient()
+        other = Table(counting, CONNECTIONS, schema.CONNECTION_ID)
+        keys = [f"c{number}" for number in range(count)]
+
+        row, others = table_of(counting).get_with("s1", other, keys)
+
+        assert (row, others) == (None, [])
+        assert counting.requests == {"batch_get_item": requests}
+
+    def test_unprocessed_keys_of_one_table_are_retried(
+        self, client: Any, connections: Table
+    ) -> None:
+        table_of(client).put_new({schema.SESSION_ID: "s1"})
+        connections.put_new({schema.CONNECTION_ID: "c1"})
+        pauses: list[float] = []
+
+        row, others = table_of(OneTable(client), pauses).get_with("s1", connections, ["c1"])
+
+        assert (row, others) == ({schema.SESSION_ID: "s1"}, [{schema.CONNECTION_ID: "c1"}])
+        assert pauses == [0.05]
+
+
+class OneTable:
+    """A client that processes only the keys of one table per request."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> Any:  # noqa: N803 - boto3's name
+        first, *rest = RequestItems
+        answer = self._client.batch_get_item(RequestItems={first: RequestItems[first]})
+        return {**answer, "UnprocessedKeys": {name: RequestItems[name] for name in rest}}

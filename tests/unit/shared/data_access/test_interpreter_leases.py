@@ -1,36 +1,49 @@
-"""Conditional writes of single lease fields, with concurrent changes."""
+"""Renewals of leases in connections' rows, with moto and with the database in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from shared.data_access.interpreter_leases import ChannelConditions, InterpreterLeases
-from shared.data_access.sessions_repository import SessionsRepository
+from shared.data_access.interpreter_leases import InterpreterLeases
+from shared.data_access.table import Table
+from shared.models import schema
 from shared.models.audio_format import AudioFormat
-from shared.models.interpretation import InterpreterSource
-from shared.models.session import LEASE_MS, Channel, Session, Standby
-from shared.models.succession_rules import acquire, add_standby, promote_next, roll_over, take_over
+from shared.models.connection import Connection, Membership, Seat
+from shared.models.session import LEASE_MS, Channel, Renewal, Session, Standby
+from tests.helpers.database.counting_client import CountingClient
+from tests.helpers.database.memory_dynamodb import MemoryDynamoDB
 from tests.helpers.database.tables import (
+    CONNECTIONS,
     SESSIONS,
+    connections_repository,
     dynamodb,
-    interpreter_leases,
     moto_tables,
     sessions_repository,
+    using,
 )
 
 NOW = 1_700_000_000_000
 ID = "golden-eagle-427"
+SEAT = Seat("interpreter", "es")
+CHANNEL = Channel(
+    epoch=3,
+    connection_id="holder",
+    lease_until=NOW,
+    heard_at=NOW - LEASE_MS,
+    standbys={"waiting": Standby("human", NOW, NOW)},
+)
 
 
-@pytest.fixture
-def sessions() -> Iterator[SessionsRepository]:
-    with moto_tables():
-        repository = sessions_repository()
-        repository.create(
+@pytest.fixture(params=["moto", "memory"])
+def client(request: pytest.FixtureRequest) -> Iterator[Any]:
+    with ExitStack() as opened:
+        opened.enter_context(moto_tables() if request.param == "moto" else using(MemoryDynamoDB()))
+        sessions_repository().create(
             Session(
                 session_id=ID,
                 owner="alice",
@@ -41,220 +54,169 @@ def sessions() -> Iterator[SessionsRepository]:
                 audio_format=AudioFormat(),
                 created_at=NOW,
                 max_listeners=2,
+                channels={"es": CHANNEL},
             )
         )
-        yield repository
+        for connection_id in ("holder", "waiting"):
+            seat(connection_id)
+        yield CountingClient()
 
 
 @pytest.fixture
-def leases(sessions: SessionsRepository) -> InterpreterLeases:
-    return interpreter_leases()
+def leases(client: Any) -> InterpreterLeases:
+    return InterpreterLeases(
+        Table(client, SESSIONS, schema.SESSION_ID),
+        Table(client, CONNECTIONS, schema.CONNECTION_ID),
+    )
 
 
-def stored(sessions: SessionsRepository) -> Channel:
-    session = sessions.get(ID)
+def seat(connection_id: str) -> None:
+    connections = connections_repository()
+    connections.register(Connection(connection_id, "ines", NOW, NOW))
+    connections.take_seat(connection_id, Membership(ID, SEAT), now_ms=NOW)
+
+
+def read(leases: InterpreterLeases, *connection_ids: str) -> Session:
+    session = leases.session(ID, connection_ids)
     assert session is not None
-    return session.channels["es"]
+    return session
 
 
-@pytest.fixture
-def held(leases: InterpreterLeases, sessions: SessionsRepository) -> Channel:
-    """A channel with a holder and two stand-bys."""
-    assert leases.change(ID, "es", None, acquire(None, "holder", "human", NOW))
-    waiting: dict[str, InterpreterSource] = {"person": "human", "machine": "machine"}
-    for who, source in waiting.items():
-        present = stored(sessions)
-        assert leases.change(ID, "es", present, add_standby(present, who, source, NOW))
-    return stored(sessions)
-
-
-class TestChange:
-    def test_the_stored_channel_equals_the_intended_one(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+class TestRenewal:
+    def test_a_renewal_extends_the_lease_and_keeps_the_time_of_the_last_audio(
+        self, leases: InterpreterLeases
     ) -> None:
-        later = NOW + 1_000
-        steps: list[Callable[[Channel], Channel | None]] = [
-            lambda channel: take_over(channel, "machine", "machine", later),
-            lambda channel: roll_over(channel, "machine", "machine2", later),
-            lambda channel: promote_next(channel, later, stays_until=later + LEASE_MS),
-            lambda channel: promote_next(channel, later + 10 * LEASE_MS),
-            lambda channel: acquire(channel, "another", "human", later),
-        ]
-        channel = held
-        for step in steps:
-            after = step(channel)
-            assert after is not None
-            assert leases.change(ID, "es", channel, after)
-            channel = stored(sessions)
-            assert channel == after
-        assert (channel.epoch, channel.connection_id) == (5, "another")
+        assert leases.renew("holder", ID, "es", until=NOW + 500, heard_at=NOW + 400)
+        assert leases.renew("holder", ID, "es", until=NOW + 900)
 
-    def test_concurrent_changes_have_one_winner(
-        self, leases: InterpreterLeases, held: Channel
+        assert read(leases, "holder").channels["es"] == replace(
+            CHANNEL, lease_until=NOW + 900, heard_at=NOW + 400
+        )
+
+    def test_a_renewal_writes_nothing_but_its_own_row(
+        self, client: Any, leases: InterpreterLeases
     ) -> None:
-        assert leases.change(ID, "es", held, take_over(held, "person", "human", NOW))
-        assert not leases.change(ID, "es", held, take_over(held, "machine", "machine", NOW))
-        assert not leases.change(ID, "es", held, promote_next(held, NOW))
-        assert not leases.change(ID, "es", None, acquire(None, "new", "human", NOW))
-        assert not leases.change(ID, "es", held, add_standby(held, "new", "human", NOW))
+        before = dynamodb().get_item(TableName=SESSIONS, Key={"sessionId": {"S": ID}})
+        client.requests.clear()
 
-    def test_stand_bys_may_renew_and_leave_concurrently(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
+        leases.renew("holder", ID, "es", until=NOW + 900, heard_at=NOW)
+
+        assert client.requests == {"update_item": 1}
+        after = dynamodb().get_item(TableName=SESSIONS, Key={"sessionId": {"S": ID}})
+        assert before["Item"] == after["Item"]
+
+    @pytest.mark.parametrize(("session_id", "language"), [(ID, "fr"), ("calm-otter-001", "es")])
+    def test_another_seat_is_not_renewed(
+        self, leases: InterpreterLeases, session_id: str, language: str
     ) -> None:
-        leases.renew_standby(ID, "es", "person", until=NOW + 9_000)
-        assert leases.change(ID, "es", held, add_standby(held, "new", "human", NOW))
+        assert not leases.renew("holder", session_id, language, until=NOW + 900)
+        assert not leases.renew("nobody", session_id, language, until=NOW + 900)
+        assert read(leases, "holder").channels["es"] == CHANNEL
 
-        assert stored(sessions).standbys["person"].lease_until == NOW + 9_000
-        assert set(stored(sessions).standbys) == {"person", "machine", "new"}
+    def test_a_seat_that_was_left_or_taken_over_is_not_renewed(
+        self, leases: InterpreterLeases
+    ) -> None:
+        connections_repository().leave("holder", ID)
+        Table(dynamodb(), CONNECTIONS, schema.CONNECTION_ID).update(
+            "waiting",
+            "SET #replaced = :now",
+            condition="attribute_exists(#replaced) OR attribute_not_exists(#replaced)",
+            names={"#replaced": schema.REPLACED_AT},
+            values={":now": NOW},
+        )
+
+        assert not leases.renew("holder", ID, "es", until=NOW + 900)
+        assert not leases.renew("waiting", ID, "es", until=NOW + 900)
+
+
+class TestReads:
+    def test_a_session_and_its_leases_are_one_request(
+        self, client: Any, leases: InterpreterLeases
+    ) -> None:
+        leases.renew("waiting", ID, "es", until=NOW + 700)
+        client.requests.clear()
+
+        session = read(leases, "holder", "waiting", "gone")
+
+        assert client.requests == {"batch_get_item": 1}
+        assert session.channels["es"].standbys["waiting"].lease_until == NOW + 700
+        assert session.renewals == {
+            "holder": Renewal(),
+            "waiting": Renewal(NOW + 700),
+            "gone": Renewal(),
+        }
+
+    def test_a_session_alone(self, client: Any, leases: InterpreterLeases) -> None:
+        client.requests.clear()
+
+        assert read(leases).channels["es"] == CHANNEL
+        assert client.requests == {"get_item": 1}
+        assert leases.session("unknown", ()) is None
+        assert leases.session("unknown", ("holder",)) is None
+
+    def test_more_leases_than_one_request_can_read(
+        self, client: Any, leases: InterpreterLeases
+    ) -> None:
+        leases.renew("waiting", ID, "es", until=NOW + 700)
+        client.requests.clear()
+
+        session = read(leases, *(f"c{number}" for number in range(100)), "waiting")
+
+        assert client.requests == {"batch_get_item": 2}
+        assert len(session.renewals) == 101
+        assert session.renewals["waiting"] == Renewal(NOW + 700)
+
+    def test_an_earlier_renewal_does_not_shorten_a_grant(self, leases: InterpreterLeases) -> None:
+        leases.renew("holder", ID, "es", until=NOW - 1_000, heard_at=NOW - 9_000)
+
+        assert read(leases, "holder").channels["es"] == CHANNEL
+
+
+class TestRefreshes:
+    """Leases that seem to have run out are read, others are not."""
+
+    def test_only_leases_that_have_run_out_are_read(
+        self, client: Any, leases: InterpreterLeases
+    ) -> None:
+        session = read(leases)
+        client.requests.clear()
+
+        assert leases.refresh_channel(session, "es", NOW) == session
+        assert leases.refresh_interpreters(session, NOW) == session
+        assert leases.refresh_standbys(session, "es", NOW) == session
+        assert leases.refresh_channel(session, "fr", NOW + 1) == session
+        assert client.requests == {}
+
+    def test_a_renewal_that_was_read_is_not_read_again(
+        self, client: Any, leases: InterpreterLeases
+    ) -> None:
+        session = read(leases, "holder", "waiting")
+        client.requests.clear()
+
+        assert leases.refresh_channel(session, "es", NOW + 1) == session
+        assert client.requests == {}
 
     @pytest.mark.parametrize(
-        ("condition", "happens"),
+        ("refresh", "known"),
         [
-            ("not_renewed", lambda of: of.renew(ID, "es", "holder", 1, until=NOW + 1)),
-            (
-                "not_heard",
-                lambda of: of.renew(ID, "es", "holder", 1, until=NOW + LEASE_MS, heard_at=1),
-            ),
-            ("standbys_unchanged", lambda of: of.remove_standby(ID, "es", "machine")),
+            ("interpreters", {"holder"}),
+            ("standbys", {"waiting"}),
+            ("channel", {"holder", "waiting"}),
         ],
     )
-    def test_a_condition_fails_after_a_change(
-        self, leases: InterpreterLeases, held: Channel, condition: str, happens: Any
+    def test_what_a_refresh_reads(
+        self, client: Any, leases: InterpreterLeases, refresh: str, known: set[str]
     ) -> None:
-        after = replace(promote_next(held, NOW), standbys=held.standbys, connection_id="holder")
-        happens(leases)
+        for connection_id in ("holder", "waiting"):
+            leases.renew(connection_id, ID, "es", until=NOW + 700)
+        session, now = read(leases), NOW + 1
+        client.requests.clear()
 
-        assert not leases.change(ID, "es", held, after, ChannelConditions(**{condition: True}))
-        assert leases.change(ID, "es", held, after)
+        refreshed = {
+            "interpreters": lambda: leases.refresh_interpreters(session, now),
+            "standbys": lambda: leases.refresh_standbys(session, "es", now),
+            "channel": lambda: leases.refresh_channel(session, "es", now),
+        }[refresh]()
 
-    def test_a_stand_by_that_replaces_another_is_a_change(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
-    ) -> None:
-        leases.remove_standby(ID, "es", "machine")
-        leases.change(
-            ID, "es", stored(sessions), add_standby(stored(sessions), "new", "human", NOW)
-        )
-        assert len(stored(sessions).standbys) == len(held.standbys)
-
-        after = take_over(held, "person", "human", NOW)
-        assert not leases.change(ID, "es", held, after, ChannelConditions(standbys_unchanged=True))
-
-    def test_a_promoted_stand_by_must_still_be_waiting(
-        self, leases: InterpreterLeases, held: Channel
-    ) -> None:
-        leases.remove_standby(ID, "es", "person")
-
-        assert not leases.change(ID, "es", held, promote_next(held, NOW))
-
-    def test_an_expired_stand_by_that_renewed_is_not_removed(
-        self, leases: InterpreterLeases, held: Channel
-    ) -> None:
-        long_after = NOW + 10 * LEASE_MS
-        after = promote_next(held, long_after)
-        assert after.standbys == {}
-        leases.renew_standby(ID, "es", "person", until=long_after + 1)
-
-        assert not leases.change(ID, "es", held, after)
-
-    def test_an_ended_session_is_not_changed(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
-    ) -> None:
-        sessions.end(ID, "speaker", NOW)
-
-        assert not leases.change(ID, "es", held, promote_next(held, NOW))
-        assert leases.renew(ID, "es", "holder", 1, until=NOW) is None
-        assert leases.renew_standby(ID, "es", "person", until=NOW) is None
-        assert stored(sessions) == held
-
-    def test_the_hundredth_language_is_the_last(
-        self, leases: InterpreterLeases, sessions: SessionsRepository
-    ) -> None:
-        for number in range(100):
-            assert leases.change(ID, f"l{number}", None, acquire(None, "c", "human", NOW))
-
-        assert not leases.change(ID, "one-more", None, acquire(None, "c", "human", NOW))
-
-
-class TestRenewals:
-    def test_a_holder_renews_only_with_its_epoch(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
-    ) -> None:
-        before = leases.renew(ID, "es", "holder", 1, until=NOW + 7, heard_at=NOW + 6)
-
-        assert before is not None
-        assert before.channels["es"] == held
-        assert stored(sessions) == replace(held, lease_until=NOW + 7, heard_at=NOW + 6)
-        assert leases.renew(ID, "es", "holder", 2, until=NOW) is None
-        assert leases.renew(ID, "es", "person", 1, until=NOW) is None
-        assert leases.renew(ID, "fr", "holder", 1, until=NOW) is None
-
-    def test_only_a_stand_by_can_be_renewed(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
-    ) -> None:
-        assert leases.renew_standby(ID, "es", "holder", until=NOW) is None
-        assert not leases.remove_standby(ID, "es", "holder")
-        assert not leases.move_standby(ID, "es", "nobody", "new", Standby("human", NOW, NOW))
-        assert stored(sessions) == held
-
-    def test_a_stand_by_moves_with_all_its_fields(
-        self, leases: InterpreterLeases, sessions: SessionsRepository, held: Channel
-    ) -> None:
-        place = held.standbys["person"]
-
-        assert leases.move_standby(ID, "es", "person", "new", place)
-
-        assert stored(sessions).standbys == {"new": place, "machine": held.standbys["machine"]}
-
-
-class TestFormerVersion:
-    """Channels written by a version without leases."""
-
-    @pytest.fixture(autouse=True)
-    def channel_without_a_lease(self, sessions: SessionsRepository) -> None:
-        dynamodb().update_item(
-            TableName=SESSIONS,
-            Key={"sessionId": {"S": ID}},
-            UpdateExpression="SET channels.es = :channel",
-            ExpressionAttributeValues={
-                ":channel": {
-                    "M": {
-                        "epoch": {"N": "3"},
-                        "source": {"S": "human"},
-                        "connectionId": {"S": "old"},
-                    }
-                }
-            },
-        )
-
-    def test_channels_without_lease_expire(
-        self, leases: InterpreterLeases, sessions: SessionsRepository
-    ) -> None:
-        before = stored(sessions)
-
-        assert leases.change(
-            ID,
-            "es",
-            before,
-            promote_next(before, NOW),
-            ChannelConditions(not_renewed=True, standbys_unchanged=True),
-        )
-
-        assert stored(sessions).connection_id is None
-        assert leases.change(
-            ID, "es", stored(sessions), acquire(stored(sessions), "c", "human", NOW)
-        )
-
-    def test_the_first_renewal_gives_them_a_lease(
-        self, leases: InterpreterLeases, sessions: SessionsRepository
-    ) -> None:
-        assert leases.renew(ID, "es", "old", 3, until=NOW + LEASE_MS) is not None
-
-        present = stored(sessions)
-        assert leases.change(
-            ID,
-            "es",
-            present,
-            add_standby(present, "new", "human", NOW),
-            ChannelConditions(standby_room=True),
-        )
-        assert set(stored(sessions).standbys) == {"new"}
+        assert client.requests == {"batch_get_item": 1}
+        assert refreshed.renewals == dict.fromkeys(known, Renewal(NOW + 700))

@@ -20,7 +20,7 @@ from shared.models.audio_format import AudioFormat
 from shared.models.session import Session
 from shared.models.succession_rules import acquire
 from tests.helpers.database.interruptible_client import InterruptibleClient
-from tests.helpers.database.tables import SESSIONS, dynamodb, interpreter_leases, moto_tables
+from tests.helpers.database.tables import SESSIONS, dynamodb, interpreter_channels, moto_tables
 from tests.helpers.depth import examples
 
 ID = "golden-eagle-427"
@@ -104,7 +104,7 @@ class Languages(RuleBasedStateMachine):
     def one_interprets(self, language: str) -> None:
         if language not in self.always_open:
             channel = acquire(None, f"i-{language}", "human", NOW)
-            assert interpreter_leases().change(ID, language, None, channel)
+            assert interpreter_channels().change(ID, language, None, channel)
             self.always_open.add(language)
 
     @rule(

@@ -9,7 +9,7 @@ import pytest
 from shared.data_access.errors import StoreUnavailableError
 from shared.models.connection import SPEAKER_SEAT, Membership
 from shared.models.session import Session
-from tests.helpers.database.tables import interpreter_leases
+from tests.helpers.database.tables import interpreter_channels
 from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World
 
@@ -24,12 +24,12 @@ def sessions(world: World) -> Iterator[RaceProxy]:
 
 
 @pytest.fixture
-def leases(world: World) -> Iterator[RaceProxy]:
-    """Stages races around the control function's leases."""
-    leases = RaceProxy(interpreter_leases())
-    world.use_leases(leases)
-    yield leases
-    leases.assert_no_hooks_left()
+def channels(world: World) -> Iterator[RaceProxy]:
+    """Stages races around the control function's channels."""
+    channels = RaceProxy(interpreter_channels())
+    world.use_channels(channels)
+    yield channels
+    channels.assert_no_hooks_left()
 
 
 def listener_counts(world: World, session_id: str) -> tuple[int, dict[str, int]]:
@@ -73,10 +73,10 @@ def test_session_ends_while_a_listener_joins(world: World, sessions: RaceProxy) 
     assert listener_counts(world, session_id) == (0, {})
 
 
-def test_interpreter_vanishes_while_joining(world: World, leases: RaceProxy) -> None:
+def test_interpreter_vanishes_while_joining(world: World, channels: RaceProxy) -> None:
     _, session_id = world.create_session()
     interpreter = world.connect("ines", "interpreters")
-    leases.after["change"] = lambda: world.disconnect(interpreter)
+    channels.after["change"] = lambda: world.disconnect(interpreter)
 
     reply = world.ask(
         interpreter,
@@ -91,10 +91,10 @@ def test_interpreter_vanishes_while_joining(world: World, leases: RaceProxy) -> 
     assert (channel.epoch, channel.connection_id) == (1, None)
 
 
-def test_two_interpreters_join_one_language(world: World, leases: RaceProxy) -> None:
+def test_two_interpreters_join_one_language(world: World, channels: RaceProxy) -> None:
     _, session_id = world.create_session()
     second = world.connect("ivan", "interpreters")
-    leases.before["change"] = lambda: world.interpreter(session_id, "es")
+    channels.before["change"] = lambda: world.interpreter(session_id, "es")
 
     reply = world.ask(
         second, "joinSession", sessionId=session_id, targetLanguage="es", role="interpreter"
@@ -104,13 +104,15 @@ def test_two_interpreters_join_one_language(world: World, leases: RaceProxy) -> 
     assert world.ask(second, "leaveSession")["code"] == "NOT_IN_SESSION"
 
 
-def test_interpreter_joins_while_another_joins_and_leaves(world: World, leases: RaceProxy) -> None:
+def test_interpreter_joins_while_another_joins_and_leaves(
+    world: World, channels: RaceProxy
+) -> None:
     _, session_id = world.create_session()
 
     def come_and_go() -> None:
         world.disconnect(world.interpreter(session_id, "es"))
 
-    leases.before["change"] = come_and_go
+    channels.before["change"] = come_and_go
 
     second = world.interpreter(session_id, "es", "ivan")
 
@@ -179,7 +181,7 @@ def test_owner_returns_twice_concurrently(world: World, sessions: RaceProxy) -> 
 
 
 def test_failed_disconnect_of_an_interpreter_is_completed_later(
-    world: World, leases: RaceProxy
+    world: World, channels: RaceProxy
 ) -> None:
     """The database fails midway; the next fan-out finds the row and completes the removal."""
 
@@ -189,7 +191,7 @@ def test_failed_disconnect_of_an_interpreter_is_completed_later(
     speaker, session_id = world.create_session()
     listener = world.listener(session_id, "es")
     interpreter = world.interpreter(session_id, "es")
-    leases.before["change"] = refuse
+    channels.before["change"] = refuse
     refused = world.ask(interpreter, "leaveSession")
     assert (refused["code"], refused["retryable"]) == ("UNAVAILABLE", True)
 
@@ -200,13 +202,13 @@ def test_failed_disconnect_of_an_interpreter_is_completed_later(
     assert [m["to"] for m in world.pushes(listener, "channelSourceChanged")] == ["human", "floor"]
 
 
-def test_leaving_again_after_a_failure_works(world: World, leases: RaceProxy) -> None:
+def test_leaving_again_after_a_failure_works(world: World, channels: RaceProxy) -> None:
     def refuse() -> None:
         raise StoreUnavailableError("update_item: ThrottlingException")
 
     _, session_id = world.create_session()
     interpreter = world.interpreter(session_id, "es")
-    leases.after["change"] = refuse
+    channels.after["change"] = refuse
 
     assert world.ask(interpreter, "leaveSession")["code"] == "UNAVAILABLE"
     assert world.ask(interpreter, "leaveSession")["type"] == "sessionLeft"

@@ -11,7 +11,7 @@ from shared.data_access.rollovers import Rollovers
 from shared.data_access.table import Table
 from shared.models import schema
 from tests.helpers.clients import Message
-from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb, interpreter_leases
+from tests.helpers.database.tables import CONNECTIONS, SESSIONS, dynamodb, interpreter_channels
 from tests.helpers.race_proxy import RaceProxy
 from tests.helpers.world import World
 
@@ -32,12 +32,12 @@ def rollovers(world: World) -> Iterator[RaceProxy]:
 
 
 @pytest.fixture
-def leases(world: World) -> Iterator[RaceProxy]:
-    """Stages races around the control function's leases."""
-    leases = RaceProxy(interpreter_leases())
-    world.use_leases(leases)
-    yield leases
-    leases.assert_no_hooks_left()
+def channels(world: World) -> Iterator[RaceProxy]:
+    """Stages races around the control function's channels."""
+    channels = RaceProxy(interpreter_channels())
+    world.use_channels(channels)
+    yield channels
+    channels.assert_no_hooks_left()
 
 
 class Roll:
@@ -249,10 +249,10 @@ class TestSpeaker:
 
 class TestInterpreter:
     def test_the_old_connection_disconnects_meanwhile(
-        self, world: World, leases: RaceProxy
+        self, world: World, channels: RaceProxy
     ) -> None:
         roll = Roll(world, "interpreter")
-        leases.before["change"] = lambda: world.disconnect(roll.old)
+        channels.before["change"] = lambda: world.disconnect(roll.old)
 
         reply = roll.over()
 
@@ -261,7 +261,7 @@ class TestInterpreter:
         assert (channel.epoch, channel.connection_id) == (2, roll.new)
 
     def test_another_interpreter_takes_the_language_meanwhile(
-        self, world: World, leases: RaceProxy
+        self, world: World, channels: RaceProxy
     ) -> None:
         roll = Roll(world, "interpreter")
 
@@ -269,16 +269,16 @@ class TestInterpreter:
             world.disconnect(roll.old)
             world.interpreter(roll.session_id, "es", "ivan")
 
-        leases.before["change"] = other
+        channels.before["change"] = other
 
         assert roll.over()["code"] == "LANGUAGE_TAKEN"
         assert world.ask(roll.new, "leaveSession")["code"] == "NOT_IN_SESSION"
 
     def test_the_new_connection_disconnects_meanwhile(
-        self, world: World, leases: RaceProxy
+        self, world: World, channels: RaceProxy
     ) -> None:
         roll = Roll(world, "interpreter")
-        leases.before["change"] = lambda: world.disconnect(roll.new)
+        channels.before["change"] = lambda: world.disconnect(roll.new)
 
         assert roll.over()["code"] == "CONNECTION_NOT_FOUND"
 
