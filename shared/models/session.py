@@ -103,6 +103,8 @@ class Channel(msgspec.Struct, frozen=True):
 
     def with_renewals(self, renewals: Mapping[str, Renewal]) -> Channel:
         """Copy with the leases extended by renewals, by connection ID."""
+        if renewals.keys().isdisjoint((self.connection_id, *self.standbys)):
+            return self
         held = renewals.get(self.connection_id or "", _NOT_RENEWED)
         return replace(
             self,

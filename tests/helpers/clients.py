@@ -21,6 +21,9 @@ CHUNK = bytes(range(256)) * 25  # 6 400 B: 200 ms of the default format
 class Clients(ABC):
     """Clients that call functions directly. Use `connect` first, then `ask` or `send_audio`."""
 
+    #: Format of connection IDs.
+    connection_format = "c{}"
+
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.sender = FakeConnections(self.clock)
@@ -51,7 +54,7 @@ class Clients(ABC):
         return self._open(context)
 
     def _open(self, context: dict[str, str], address: str | None = None) -> str:
-        connection = f"c{next(self._names)}"
+        connection = self.connection_format.format(next(self._names))
         self._authorized[connection] = context
         if address is not None:
             self._addresses[connection] = address

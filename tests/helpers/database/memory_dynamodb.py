@@ -14,14 +14,14 @@ from shared.models import schema
 from tests.helpers.database.expressions import Expression, Wire
 from tests.helpers.database.tables import ANNOUNCEMENTS, CONNECTIONS, DEVICES, SESSIONS
 
-_KEYS = {
+KEYS = {
     SESSIONS: (schema.SESSION_ID,),
     CONNECTIONS: (schema.CONNECTION_ID,),
     ANNOUNCEMENTS: (schema.ANNOUNCEMENT_KEY,),
     DEVICES: (schema.USER_ID, schema.DEVICE_ITEM),
 }
 # The keys of each index, and its attributes besides its own and the table's keys.
-_INDEXES: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
+INDEXES: dict[str, tuple[tuple[str, str], tuple[str, ...]]] = {
     schema.ACTIVE_INDEX: ((schema.ACTIVE_BUCKET, schema.SESSION_ID), ()),
     schema.AUDIENCE_INDEX: ((schema.SESSION_ID, schema.SEAT), ()),
     schema.IDLE_INDEX: ((schema.ACTIVITY_BUCKET, schema.LAST_ACTIVITY_TIME), schema.PRESENCE),
@@ -33,7 +33,7 @@ class MemoryDynamoDB:
     """A client of one account with the stack's tables, which start empty."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, dict[tuple[str, ...], Wire]] = {name: {} for name in _KEYS}
+        self._rows: dict[str, dict[tuple[str, ...], Wire]] = {name: {} for name in KEYS}
 
     def get_item(self, **request: Any) -> Any:
         item = self._rows_of(request["TableName"]).get(_key(request["TableName"], request["Key"]))
@@ -68,7 +68,7 @@ class MemoryDynamoDB:
 
     def query(self, **request: Any) -> Any:
         table, index = request["TableName"], request.get("IndexName")
-        keys, kept = _INDEXES[index] if index else (_KEYS[table], None)
+        keys, kept = INDEXES[index] if index else (KEYS[table], None)
         found = [
             item
             for item in self._rows_of(table).values()
@@ -77,9 +77,9 @@ class MemoryDynamoDB:
         ]
         found.sort(key=lambda item: _order(item[keys[1]]))
         if kept is not None:
-            names = {*keys, *kept, *_KEYS[table]}
+            names = {*keys, *kept, *KEYS[table]}
             found = [{name: item[name] for name in item if name in names} for item in found]
-        return _page(found, request, (*_KEYS[table], *keys))
+        return _page(found, request, (*KEYS[table], *keys))
 
     def scan(self, **request: Any) -> Any:
         return {"Items": list(self._rows_of(request["TableName"]).values())}
@@ -117,7 +117,7 @@ class MemoryDynamoDB:
 
 
 def _key(table: str, item: Wire) -> tuple[str, ...]:
-    return tuple(item[name]["S"] for name in _KEYS[table])
+    return tuple(item[name]["S"] for name in KEYS[table])
 
 
 def _page(found: list[Wire], request: Any, keys: tuple[str, ...]) -> Any:

@@ -1,0 +1,1 @@
+"""Capacity: what sessions need of each quota, by the code's own requests and rows."""
