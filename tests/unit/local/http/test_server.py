@@ -251,6 +251,26 @@ async def test_expect_continue_is_answered_before_the_body_arrives() -> None:
     assert statuses(transport.written) == [100, 200]
 
 
+async def test_a_head_that_never_ends_is_rejected() -> None:
+    connection, transport = open_connection()
+    connection.data_received(encoded("GET", "/first", b"", chunked=False))
+    connection.data_received(b"GET / HTTP/1.1\r\n")
+    for _ in range(80):
+        connection.data_received(b"X: " + b"x" * 997 + b"\r\n")
+    assert statuses(transport.written) == [200, 431]
+    assert transport.closing
+
+
+async def test_a_client_that_waits_is_told_to_continue_only_once() -> None:
+    connection, transport = open_connection()
+    connection.data_received(
+        b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    for part in (b"2", b"\r\n", b"ok\r\n0\r\n\r\n"):
+        connection.data_received(part)
+    assert statuses(transport.written) == [100, 200]
+
+
 async def test_repeated_headers_are_joined() -> None:
     connection, transport = open_connection()
     connection.data_received(b"GET / HTTP/1.1\r\nA: 1\r\na: 2\r\n\r\n")
