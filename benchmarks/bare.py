@@ -5,7 +5,7 @@
 The smallest gateway (WebSockets and a small HTTP protocol, `bare_gateway`), the smallest sender
 (libcurl, `bare_sender`) and the same listeners as `benchmarks.live`, each in its own process. There
 is no database and no signature, and nobody joins, authorizes, counts, retries or drops. The last
-line is a JSON object.
+line is a JSON object; every audience has one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import uvloop
 from benchmarks.cpu_time import role_times, spent_by_role
 from benchmarks.crowd import CrowdProcess, crowd_process
 from benchmarks.figures import microseconds_each
-from benchmarks.limit_search import StreamOptions, add_options, find_limit, stream_options
+from benchmarks.limit_search import StreamOptions, add_options, measure_all, stream_options
 from shared.utils.standard_streams import standard_streams
 
 _START_SECONDS = 20.0
@@ -102,13 +102,10 @@ async def _line(process: asyncio.subprocess.Process, seconds: float) -> bytes:
     return line
 
 
-async def measure(options: argparse.Namespace) -> dict[str, object]:
-    """Run the processes and measure once, or until the limit is found."""
-    stream = stream_options(options)
+async def run(options: argparse.Namespace, stream: StreamOptions) -> list[dict[str, Any]]:
+    """Run the processes and measure."""
     async with crowd_process() as crowd, bare(crowd) as running:
-        if not options.find_limit:
-            return await running.measure(options.listeners, stream)
-        return await find_limit(lambda count: running.measure(count, stream), options.listeners)
+        return await measure_all(running.measure, options, stream)
 
 
 def main() -> None:
@@ -116,7 +113,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add_options(parser)
     options = parser.parse_args()
-    print(json.dumps(uvloop.run(measure(options))))
+    for result in uvloop.run(run(options, stream_options(options))):
+        print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,13 @@ class StreamOptions:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a stream and of a search."""
-    parser.add_argument("--listeners", type=int, default=500, help=f"1 to {MOST_LISTENERS}")
+    parser.add_argument(
+        "--listeners",
+        type=int,
+        nargs="+",
+        default=[500],
+        help=f"1 to {MOST_LISTENERS}; several audiences are measured one after the other",
+    )
     parser.add_argument("--seconds", type=int, default=20, help="seconds of audio (3 to 300)")
     parser.add_argument("--chunk-ms", type=int, default=200, help="100 to 750")
     parser.add_argument(
@@ -53,23 +59,41 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--find-limit",
         action="store_true",
         help="search for the largest audience with nothing missing and a p99 of at most"
-        f" {MOST_P99_MS} ms, starting with --listeners: at most {MOST_STEPS} measurements of"
-        f" --seconds, up to {MOST_LISTENERS} listeners, to within {RESOLUTION}",
+        f" {MOST_P99_MS} ms, starting with the last of --listeners: at most {MOST_STEPS}"
+        f" measurements of --seconds, up to {MOST_LISTENERS} listeners, to within {RESOLUTION}",
     )
 
 
 def stream_options(options: argparse.Namespace) -> StreamOptions:
     """Check the options of a stream. Raises SystemExit."""
-    if not (1 <= options.listeners <= MOST_LISTENERS and 3 <= options.seconds <= 300):
-        raise SystemExit(f"use 1 to {MOST_LISTENERS} --listeners and 3 to 300 --seconds")
+    largest = max(options.listeners)
+    if not (min(options.listeners) >= 1 and largest <= MOST_LISTENERS):
+        raise SystemExit(f"use 1 to {MOST_LISTENERS} --listeners")
+    if not 3 <= options.seconds <= 300:
+        raise SystemExit("use 3 to 300 --seconds")
     if not 100 <= options.chunk_ms <= 750:
         raise SystemExit("use 100 to 750 --chunk-ms")
     processes.raise_open_files_limit()
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _OTHER_FILES
-    needed = MOST_LISTENERS if options.find_limit else options.listeners
+    needed = MOST_LISTENERS if options.find_limit else largest
     if most < needed:
         raise SystemExit(f"{needed} listeners need more open files; raise the limit (ulimit -Hn)")
     return StreamOptions(options.seconds, options.chunk_ms, options.playout_ms)
+
+
+async def measure_all(
+    measure: Callable[[int, StreamOptions], Awaitable[Measurement]],
+    options: argparse.Namespace,
+    stream: StreamOptions,
+) -> list[Measurement]:
+    """Measure all audiences that the options name, or find the limit."""
+
+    async def measure_one(count: int) -> Measurement:
+        return await measure(count, stream)
+
+    if options.find_limit:
+        return [await find_limit(measure_one, options.listeners[-1])]
+    return [await measure_one(count) for count in options.listeners]
 
 
 def within_limit(measured: Measurement) -> bool:

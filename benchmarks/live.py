@@ -5,7 +5,7 @@
 The path: speaker, gateway, functions, DynamoDB, fan-out, listeners. All processes share the
 machine's cores. Latency is receipt - capture - chunk duration; a chunk is late if it arrives after
 a fixed playout delay. The same deliveries through `benchmarks.bare`, the smallest gateway and
-sender, follow in the same run. The last line is a JSON object.
+sender, follow in the same run. The last line is a JSON object; every audience has one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from benchmarks.bare import bare
 from benchmarks.cpu_time import ROLES, role_times, spent_by_role
 from benchmarks.crowd import CrowdProcess, crowd_process
 from benchmarks.figures import log, microseconds_each
-from benchmarks.limit_search import StreamOptions, add_options, find_limit, stream_options
+from benchmarks.limit_search import StreamOptions, add_options, measure_all, stream_options
 from benchmarks.speaker import create_session, speak, speaker_token
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
@@ -128,31 +128,29 @@ async def _settle() -> None:
             before = after
 
 
-async def run(options: argparse.Namespace, stream: StreamOptions) -> dict[str, Any]:
+async def run(options: argparse.Namespace, stream: StreamOptions) -> list[dict[str, Any]]:
     """Measure a stack, then the bare gateway with as many listeners."""
     async with crowd_process() as crowd:
         log("starting the local stack (signatures of @connections are not verified under load)")
         with launch(verify_signatures=False, extra_args=UNTHROTTLED) as endpoints:
             async with live(endpoints, crowd, stream.chunk_ms) as session:
-                if options.find_limit:
-                    result = await find_limit(
-                        lambda count: session.measure(count, stream), options.listeners
-                    )
-                else:
-                    result = await session.measure(options.listeners, stream)
-        listeners = result.get("listeners", 0)
-        if options.bare and listeners:
+                results = await measure_all(session.measure, options, stream)
+        if options.bare:
             log("the same deliveries through the smallest gateway and sender")
             async with bare(crowd) as running:
-                result["bare"] = await running.measure(listeners, stream)
-            result |= cpu_ratios(result["cpu_us"], result["bare"]["cpu_us"])
-    return {"seconds": stream.seconds, "chunk_ms": stream.chunk_ms, **result}
+                for result in results:
+                    if listeners := result.get("listeners"):
+                        result["bare"] = await running.measure(listeners, stream)
+                        result.update(cpu_ratios(result["cpu_us"], result["bare"]["cpu_us"]))
+    common = {"seconds": stream.seconds, "chunk_ms": stream.chunk_ms}
+    return [{**common, **result} for result in results]
 
 
 def report(result: dict[str, Any]) -> None:
     """Print a table of both measurements."""
     rows = {"live": result, **({"bare": result["bare"]} if "bare" in result else {})}
-    log(f"\n{'':6}{'p50 ms':>9}{'p99 ms':>9}{'missing':>9}   CPU µs a delivery:")
+    log(f"\n{result['listeners']} listeners")
+    log(f"{'':6}{'p50 ms':>9}{'p99 ms':>9}{'missing':>9}   CPU µs a delivery:")
     for name, row in rows.items():
         figures = f"{row['p50_ms']:9}{row['p99_ms']:9}{row['missing']:9}"
         log(f"{name:6}{figures}   " + ", ".join(f"{k} {v}" for k, v in row["cpu_us"].items()))
@@ -174,10 +172,10 @@ def main() -> None:
         "--no-bare", dest="bare", action="store_false", help="leave out the bare measurement"
     )
     options = parser.parse_args()
-    result = uvloop.run(run(options, stream_options(options)))
-    if "cpu_us" in result:
-        report(result)
-    print(json.dumps(result))
+    for result in uvloop.run(run(options, stream_options(options))):
+        if "cpu_us" in result:
+            report(result)
+        print(json.dumps(result))
 
 
 if __name__ == "__main__":
