@@ -25,8 +25,9 @@ from client.tokens.sources import (
     TokenSource,
     parse_command,
 )
+from shared.models.audio_format import CHUNK_DURATIONS_MS
 from shared.utils.clock import Clock, SystemClock
-from shared.utils.validators import CHUNK_DURATIONS_MS, SAMPLE_RATES_HZ
+from shared.utils.validators import SAMPLE_RATES_HZ
 
 DEFAULT_URL = "ws://127.0.0.1:8765/dev"
 

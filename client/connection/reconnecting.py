@@ -106,11 +106,19 @@ class ReconnectingConnection(
         return self._supervisor.now_ms()
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self,
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        *,
+        chunk_ms: int | None = None,
     ) -> None:
         """As Connection.send_audio. Raises UnavailableError while disconnected."""
         await self._send_now(
-            lambda connection: connection.send_audio(seq, timestamp, audio, renders)
+            lambda connection: connection.send_audio(
+                seq, timestamp, audio, renders, chunk_ms=chunk_ms
+            )
         )
 
     async def send_caption(self, caption: SendCaption) -> None:

@@ -185,16 +185,23 @@ class Connection(
         return self._clock.now_ms() + self._offset.offset_ms
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self,
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        *,
+        chunk_ms: int | None = None,
     ) -> None:
         """Send a chunk captured at `timestamp` (ms since the epoch, own clock). No reply.
 
-        `renders` tells which utterance of the floor an interpreter's chunk renders. Raises
-        StalledError, and does not send, while earlier chunks have not arrived.
+        `renders` tells which utterance of the floor an interpreter's chunk renders, `chunk_ms` the
+        duration of a chunk that is longer than the session's. Raises StalledError, and does not
+        send, while earlier chunks have not arrived.
         """
         if not await self._window.has_room():
             raise StalledError
-        await self._send(self._core.audio_frame(seq, timestamp, audio, renders))
+        await self._send(self._core.audio_frame(seq, timestamp, audio, renders, chunk_ms))
         try:
             await self._window.sent()
         except ConnectionClosed as closed:

@@ -15,7 +15,6 @@ from client.flows.streaming import (
     ProgressHook,
     Streamer,
     StreamReport,
-    drain_seconds,
     run_until_first_ends,
 )
 from client.playback.capture import Sleep
@@ -23,7 +22,7 @@ from client.playback.jitter import DEFAULT_PLAYOUT_DELAY_MS
 from client.playback.playout import ListenStats, NullSink, Playout
 from client.protocol.events import AudioRefused, Notice, Notification
 from shared.models.errors import ErrorCode
-from shared.models.interpretation import Renders
+from shared.protocol.messages import AudioFormatHint
 from shared.utils.clock import Clock, SystemClock
 
 
@@ -50,13 +49,13 @@ class _OnAirSender:
     connection: AnyConnection
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self, seq: int, timestamp: int, audio: bytes, *, chunk_ms: int | None = None
     ) -> None:
         """As Connection.send_audio. Raises OffAirError while another interpreter is on air."""
         state = self.connection.state
         if state is not None and not state.holds:
             raise OffAirError
-        await self.connection.send_audio(seq, timestamp, audio, renders)
+        await self.connection.send_audio(seq, timestamp, audio, chunk_ms=chunk_ms)
 
 
 async def interpret(
@@ -109,11 +108,13 @@ async def interpret(
 
     def on_notice(notice: Notice) -> None:
         check_on_air()
+        if isinstance(notice, Notification) and isinstance(notice.message, AudioFormatHint):
+            streamer.follow(notice.message)
         hooks.on_notice(notice)
 
     def on_refused(event: AudioRefused) -> None:
         if event.error.code == ErrorCode.FORBIDDEN:  # the lease message is still on its way
-            streamer.report.refused += 1
+            streamer.count_refused()
         else:
             streamer.refused(event)
 
@@ -131,7 +132,7 @@ async def interpret(
         if start is Start.FLOOR:
             await floor_heard.wait()
         await streamer.run(source)
-        await sleep(drain_seconds(audio_format))
+        await sleep(streamer.drain_seconds)
         if stay:
             await asyncio.Event().wait()  # until the session ends and this task is cancelled
         await _hand_over_and_leave(connection)

@@ -14,7 +14,6 @@ from client.flows.streaming import (
     ProgressHook,
     Streamer,
     StreamReport,
-    drain_seconds,
     run_until_first_ends,
 )
 from client.playback.capture import ChunkSource, Sleep
@@ -34,7 +33,13 @@ from shared.protocol.announcement_messages import (
     Announcement,
     AnnouncementCleared,
 )
-from shared.protocol.messages import SessionAccess, SessionCreated, SessionEnded, SessionStatus
+from shared.protocol.messages import (
+    AudioFormatHint,
+    SessionAccess,
+    SessionCreated,
+    SessionEnded,
+    SessionStatus,
+)
 from shared.utils.clock import Clock, SystemClock
 
 # How long an interrupted speaker tries to end the session.
@@ -101,7 +106,7 @@ async def speak(
         if on_created is not None:
             await on_created(session)
         await streamer.run(source)
-        await sleep(max(keep_open_seconds, drain_seconds(session.audio_format)))
+        await sleep(max(keep_open_seconds, streamer.drain_seconds))
         if end:
             await connection.end_session()
 
@@ -109,6 +114,8 @@ async def speak(
         async for event in connection.events():
             if isinstance(event, AudioRefused):
                 streamer.refused(event)
+            elif isinstance(event, Notification) and isinstance(event.message, AudioFormatHint):
+                streamer.follow(event.message)
             elif isinstance(event, Notification) and isinstance(event.message, SessionEnded):
                 reasons.append(event.message.reason)
                 return

@@ -59,13 +59,15 @@ class Captured:
     """A captured chunk.
 
     `timestamp` is the capture time of its first sample (ms since the epoch), `complete_at` that of
-    its last sample (s of the monotonic clock).
+    its last sample (s of the monotonic clock). `parts` is its number of chunks of the session's
+    duration, see `client.playback.joiner`.
     """
 
     seq: int
     timestamp: int
     audio: bytes
     complete_at: float
+    parts: int = 1
 
 
 async def capture(

@@ -95,10 +95,12 @@ class InterruptionTracker:
             self._end(Interruption(None, longest_ms))
         elif _key(audio) > _key(before):
             chunks = audio.seq - before.seq - 1
-            if chunks * self._chunk_ms > longest_ms + _LATE_MS:
+            # Missing chunks are taken to be as long as their neighbours.
+            chunk_ms = min(it.chunk_ms or self._chunk_ms for it in (before, audio))
+            if chunks * chunk_ms > longest_ms + _LATE_MS:
                 self._end(Interruption(None, longest_ms))
             else:
-                self._end(Interruption(chunks, chunks * self._chunk_ms))
+                self._end(Interruption(chunks, chunks * chunk_ms))
 
     def finish(self, now_ms: float) -> None:
         """End an interruption after which nothing was heard any more."""

@@ -58,7 +58,7 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Missing chunks `first`..`last` of `epoch`.
+    """Missing chunks `first`..`last` of `epoch`, taken to last `chunk_ms` each.
 
     `captured_ms` is the time between the end of the previous chunk and the start of the next one,
     None if there is no next one. `continuous` says that it equals the missing chunks' duration:
@@ -70,6 +70,7 @@ class Gap:
     last: int
     captured_ms: float | None
     continuous: bool
+    chunk_ms: float
 
     @property
     def chunks(self) -> int:
@@ -109,6 +110,7 @@ class _BufferedChunk:
     audio: Audio
     end_at_ms: float  # timestamp + duration, by the sender's clock
     latency_ms: float
+    nominal_ms: float  # its source's chunkMs; the last chunk of a stream may be shorter
 
     @property
     def duration_ms(self) -> float:
@@ -135,6 +137,7 @@ class _Position:
     seq: int
     end_at_ms: float  # by the sender's clock
     played_until_ms: float  # by the receiver's
+    nominal_ms: float
 
 
 class JitterBuffer:
@@ -203,11 +206,12 @@ class JitterBuffer:
             return ChunkOutcome.DUPLICATE
         self._remember(key)
         self.counts.received += 1
+        nominal = audio.chunk_ms or self._format.chunk_ms
         end_at = audio.timestamp + self._format.duration_ms(len(audio.audio))
         latency = received_at_ms - end_at
         self._epochs[audio.epoch].anchor.observe(received_at_ms, latency)
         self.latencies.add(latency)
-        chunk = _BufferedChunk(audio, end_at, latency)
+        chunk = _BufferedChunk(audio, end_at, latency, nominal)
         if self._is_past(key) or self._due_at(chunk) < received_at_ms:
             self._skip(audio)
             return ChunkOutcome.LATE
@@ -262,7 +266,7 @@ class JitterBuffer:
             events.append(Played(chunk.audio, due_at, chunk.latency_ms, pause_ms))
             self.counts.played += 1
             until = playing_at + chunk.duration_ms
-            self._position = _Position(*chunk.key, chunk.end_at_ms, until)
+            self._position = _Position(*chunk.key, chunk.end_at_ms, until, chunk.nominal_ms)
         return events
 
     def _playing_times(self, ready: list[_BufferedChunk]) -> list[float]:
@@ -283,9 +287,10 @@ class JitterBuffer:
         if first > last:
             return []
         captured = chunk.audio.timestamp - position.end_at_ms
-        expected = (last - first + 1) * self._format.chunk_ms
+        chunk_ms = self._missing_ms(position, chunk)
+        expected = (last - first + 1) * chunk_ms
         continuous = abs(captured - expected) <= self._format.chunk_ms / 2
-        return [self._count_gap(Gap(position.epoch, first, last, captured, continuous))]
+        return [self._count_gap(Gap(position.epoch, first, last, captured, continuous, chunk_ms))]
 
     def _pause_before(self, chunk: _BufferedChunk, playing_at_ms: float) -> float:
         """Return by how much more the time advanced than the sequence, if significant.
@@ -300,8 +305,18 @@ class JitterBuffer:
         advanced = min(
             chunk.audio.timestamp - position.end_at_ms, playing_at_ms - position.played_until_ms
         )
-        pause_ms = advanced - missing * self._format.chunk_ms
+        pause_ms = advanced - missing * self._missing_ms(position, chunk)
         return pause_ms if pause_ms > self._format.chunk_ms / 2 else 0.0
+
+    def _missing_ms(self, position: _Position, chunk: _BufferedChunk) -> float:
+        """Return the duration of each chunk missing in between, as far as it can be told.
+
+        The source may have changed it meanwhile. A pause makes up the rest.
+        """
+        missing = chunk.audio.seq - position.seq - 1
+        captured = chunk.audio.timestamp - position.end_at_ms
+        most = min(position.nominal_ms, chunk.nominal_ms, captured / max(missing, 1))
+        return max(most, self._format.chunk_ms)
 
     def _trailing_gap(self) -> list[PlayoutEvent]:
         """Return the gap after the last played chunk that is known only from late chunks."""
@@ -312,7 +327,8 @@ class JitterBuffer:
         if first > last:
             return []
         position.seq = last
-        return [self._count_gap(Gap(position.epoch, first, last, None, continuous=True))]
+        gap = Gap(position.epoch, first, last, None, True, position.nominal_ms)
+        return [self._count_gap(gap)]
 
     def _count_gap(self, gap: Gap) -> Gap:
         if self._was_withheld(gap):

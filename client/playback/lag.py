@@ -34,12 +34,16 @@ class LagMeter:
         self.lag_ms = 0.0
 
     def observe(self, audio: Audio, chunk_ms: float, now_ms: float) -> float:
-        """Return the lag (ms) after a chunk of `chunk_ms` received at `now_ms`, monotonic."""
+        """Return the lag (ms) after a chunk received at `now_ms`, monotonic.
+
+        `chunk_ms` is the duration of the session's chunks; none is shorter.
+        """
         source = self._sources.get(audio.language)
         if source is None or audio.epoch > source.epoch:
             # A new epoch may come from another device with another clock.
+            fastest_ms = now_ms - (audio.chunk_ms or chunk_ms)
             self._sources[audio.language] = _Source(
-                audio.epoch, audio.seq, audio.timestamp, 0.0, now_ms
+                audio.epoch, audio.seq, audio.timestamp, 0.0, fastest_ms
             )
             self.lag_ms = 0.0
             return self.lag_ms
@@ -50,7 +54,8 @@ class LagMeter:
         stepped_back = advanced < least - _TIMESTAMP_JITTER_MS * chunks
         source.position_ms += least if stepped_back else advanced
         source.seq, source.timestamp = audio.seq, audio.timestamp
-        delay_ms = now_ms - source.position_ms
+        # A chunk is sent when its last sample is captured.
+        delay_ms = now_ms - source.position_ms - (audio.chunk_ms or chunk_ms)
         source.fastest_ms = min(source.fastest_ms, delay_ms)
         self.lag_ms = delay_ms - source.fastest_ms
         return self.lag_ms

@@ -157,7 +157,7 @@ class Playout:
     def _play(self, events: list[PlayoutEvent]) -> None:
         for event in events:
             if isinstance(event, Gap):
-                self._sink.silence(event.chunks * self._format.chunk_ms)
+                self._sink.silence(event.chunks * event.chunk_ms)
             else:
                 if event.pause_ms:
                     self._sink.silence(event.pause_ms)

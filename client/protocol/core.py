@@ -90,13 +90,22 @@ class SessionCore:
 
     @staticmethod
     def audio_frame(
-        seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        chunk_ms: int | None = None,
     ) -> bytes:
         """Return the frame of a chunk. Success has no reply; a refusal becomes AudioRefused."""
         request_id = f"{_AUDIO_ID}{seq}"
         return encode(
             SendAudio(
-                request_id=request_id, seq=seq, timestamp=timestamp, audio=audio, renders=renders
+                request_id=request_id,
+                seq=seq,
+                timestamp=timestamp,
+                audio=audio,
+                renders=renders,
+                chunk_ms=chunk_ms,
             )
         )
 

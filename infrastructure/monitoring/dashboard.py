@@ -83,6 +83,9 @@ class Dashboard:
             )
         ]
         too_late = self._metrics.of_service(AUDIO_PROCESSOR, "AudioTooLate", period=MINUTE)
+        hints = self._metrics.by_dimensions(
+            AUDIO_PROCESSOR, "AudioFormatHints", ("Direction",), MINUTE
+        )
         durations = [
             highest(fanned_out("FanoutDuration", statistic=percentile), MINUTE, percentile)
             for percentile in PERCENTILES
@@ -91,6 +94,7 @@ class Dashboard:
             graph("Audio delivered a minute", [delivered]),
             graph("Audio not delivered a minute", [*lost, too_late]),
             graph("Fan-out (ms)", durations),
+            graph("Hints to change the duration of chunks", [hints]),
         ]
 
     def _captions(self) -> list[cloudwatch.IWidget]:

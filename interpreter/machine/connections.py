@@ -56,7 +56,13 @@ class SeatConnection(Protocol):
         """Request the session status, which counts listeners by language."""
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self,
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        *,
+        chunk_ms: int | None = None,
     ) -> None:
         """Send an audio chunk."""
 

@@ -82,6 +82,7 @@ class FloorListener:
         self._finishing = False
         self._generation = 0  # incremented by `listen`
         self._received_at: float | None = None  # when the last chunk arrived
+        self._chunk_ms = context.audio_format.chunk_ms  # of that chunk
         self._silence_ms = 0.0  # silence inserted since then
         self._loud_ms = 0.0  # speech since the last final result
         self._no_result_ms = 0.0  # speech since the last result of any kind
@@ -275,8 +276,7 @@ class FloorListener:
         limits = self._context.limits
         if self._received_at is None or self._silence_ms >= limits.silence_ms:
             return None
-        chunk_ms = self._context.audio_format.chunk_ms
-        return self._received_at + chunk_ms + limits.quiet_ms + self._silence_ms
+        return self._received_at + self._chunk_ms + limits.quiet_ms + self._silence_ms
 
     def _silence(self) -> FloorChunk:
         audio_format = self._context.audio_format
@@ -292,6 +292,7 @@ class FloorListener:
                 self._validator.clock_stepped_back()
                 self._on_clock_step_back()
             self._received_at, self._silence_ms = self._context.now_ms(), 0.0
+            self._chunk_ms = audio.chunk_ms or self._context.audio_format.chunk_ms
             if self._listening:
                 self._context.report.unheard += len(self._inbox) == self._inbox.maxlen
                 self._inbox.append(chunk)

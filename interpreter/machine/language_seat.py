@@ -35,7 +35,7 @@ from interpreter.machine.speech_output import SpeechOutput, Utterance
 from interpreter.machine.timeouts import with_timeout
 from shared.models.interpretation import LeaseReason, Renders
 from shared.protocol.interpretation_messages import Caption, InterpreterLease, SendCaption
-from shared.protocol.messages import Audio, SessionEnded, SessionJoined
+from shared.protocol.messages import Audio, AudioFormatHint, SessionEnded, SessionJoined
 
 # Maximum captions waiting to be sent. Older ones are dropped, since captions that late are useless.
 _MAX_CAPTIONS = 20
@@ -100,13 +100,19 @@ class LanguageSeat:
         return state is not None and state.lease is not None and state.lease.standbys > 0
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self,
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        *,
+        chunk_ms: int | None = None,
     ) -> None:
         """Send a chunk. Raises UnavailableError if it cannot be sent now."""
         if self._connection is None:
             raise UnavailableError
         try:
-            await self._connection.send_audio(seq, timestamp, audio, renders)
+            await self._connection.send_audio(seq, timestamp, audio, renders, chunk_ms=chunk_ms)
         except ClientError:  # `run` reports a connection that is lost for good
             raise UnavailableError from None
 
@@ -209,6 +215,9 @@ class LanguageSeat:
                     self._output.discard("turn")
             case Notification(message=InterpreterLease(reason=reason)):
                 self._update_state(reason)
+            case Notification(message=AudioFormatHint(chunk_ms=chunk_ms)):
+                if self._output is not None:
+                    self._output.set_chunk_ms(chunk_ms)
             case Disconnected(reason=reason, seconds=seconds):
                 self._hooks.on_news(ConnectionLost(self.language, reason, seconds))
             case Reconnected():

@@ -73,7 +73,13 @@ class SpeechChannel(Protocol):
         """Current time by the server's clock."""
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self,
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        *,
+        chunk_ms: int | None = None,
     ) -> None:
         """Send a chunk. Raises UnavailableError if it cannot be sent now."""
 
@@ -116,7 +122,8 @@ class SpeechOutput:
         self._backlog: Backlog[Speech] = Backlog(
             limits.speed_up_ms, limits.backlog_ms, limits.max_speed
         )
-        self._pacer = Pacer(context.audio_format.chunk_ms)
+        self._pacer = Pacer()
+        self._parts = 1  # chunks of the session's duration in a message
         self._incoming: deque[Utterance] = deque()
         self._generation = 0  # incremented by `discard`
         self._preparing = False
@@ -138,6 +145,10 @@ class SpeechOutput:
             self._incoming.popleft()
             self.skip("behind")
         self._changes.notify()
+
+    def set_chunk_ms(self, chunk_ms: int) -> None:
+        """Send longer chunks, or the session's own again, as the service asks."""
+        self._parts = self._context.audio_format.parts_of(chunk_ms)
 
     def discard(self, reason: SkipReason) -> None:
         """Stop sending at once and discard everything queued."""
@@ -250,16 +261,20 @@ class SpeechOutput:
     async def _send(self, speech: Speech, generation: int) -> None:
         """Send a sentence in real time, until a discard."""
         renders: Renders | None = None
-        for chunk in speech.chunks:
-            await self._wait_for_pace(generation)
+        chunks = deque(speech.chunks)
+        while chunks:
+            parts = [chunks.popleft() for _ in range(min(self._parts, len(chunks)))]
+            duration_ms = len(parts) * self._context.audio_format.chunk_ms
+            await self._wait_for_pace(duration_ms, generation)
             if generation != self._generation:
                 return
             now = self._channel.now_ms()
             if renders is None:
                 renders = speech.renders(now)
                 self._record_start(speech, renders)
-            await self._send_chunk(chunk, self._pacer.stamp(now), renders)
-            self._backlog.sent(self._context.audio_format.chunk_ms)
+            timestamp = self._pacer.stamp(duration_ms, now)
+            await self._send_chunk(b"".join(parts), duration_ms, timestamp, renders)
+            self._backlog.sent(duration_ms)
         if generation == self._generation:
             self._report.spoken += 1
 
@@ -268,16 +283,19 @@ class SpeechOutput:
         self._context.hooks.on_news(SentenceSpoken(self._context.language, renders))
         self._send_caption(speech.utterance, speech.text, spoken=True)
 
-    async def _wait_for_pace(self, generation: int) -> None:
+    async def _wait_for_pace(self, duration_ms: int, generation: int) -> None:
         while generation == self._generation:
-            wait_ms = self._pacer.wait_ms(self._channel.now_ms())
+            wait_ms = self._pacer.wait_ms(duration_ms, self._channel.now_ms())
             if not wait_ms:
                 return
             await self._context.sleep(wait_ms / 1000)
 
-    async def _send_chunk(self, audio: bytes, timestamp: int, renders: Renders) -> None:
+    async def _send_chunk(
+        self, audio: bytes, duration_ms: int, timestamp: int, renders: Renders
+    ) -> None:
         seq, self._seq = self._seq, self._seq + 1
-        sending = self._channel.send_audio(seq, timestamp, audio, renders)
+        chunk_ms = duration_ms if duration_ms > self._context.audio_format.chunk_ms else None
+        sending = self._channel.send_audio(seq, timestamp, audio, renders, chunk_ms=chunk_ms)
         try:
             await with_timeout(self._context.sleep, self._context.limits.send_seconds, sending)
             self._report.chunks += 1

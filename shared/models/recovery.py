@@ -44,5 +44,7 @@ def missed_nothing(session: Session, target_language: str, last: LastHeard) -> b
         return False
     if last.at is None or state.is_broadcasting():
         return False
-    settled_at = state.last_state_change + session.audio_format.deadline_ms + _CLOCKS_DIFFER_MS
+    settled_at = (
+        state.last_state_change + session.audio_format.longest_deadline_ms + _CLOCKS_DIFFER_MS
+    )
     return settled_at <= last.at

@@ -68,12 +68,16 @@ class JoinSession(Request, frozen=True, kw_only=True):
 
 
 class SendAudio(Request, frozen=True, kw_only=True):
-    """One chunk of the floor (speaker) or of the sender's language (interpreter)."""
+    """One chunk of the floor (speaker) or of the sender's language (interpreter).
+
+    `chunk_ms` is the duration of a chunk that is longer than the session's.
+    """
 
     seq: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
     timestamp: Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
     audio: bytes
     renders: Renders | None = None
+    chunk_ms: int | None = None
 
 
 class EndSession(Request, frozen=True, kw_only=True):
@@ -216,7 +220,11 @@ class ErrorMessage(Reply, frozen=True, kw_only=True, tag="error"):
 
 
 class Audio(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
-    """A delivered chunk; `language` is the audio's, `renders` says what it interprets."""
+    """A delivered chunk.
+
+    `language` is the audio's, `renders` says what it interprets. `chunk_ms` is set if it is longer
+    than the session's chunks.
+    """
 
     session_id: str
     language: str
@@ -225,6 +233,14 @@ class Audio(ServerMessage, frozen=True, kw_only=True, omit_defaults=True):
     timestamp: int
     audio: bytes
     renders: Renders | None = None
+    chunk_ms: int | None = None
+
+
+class AudioFormatHint(ServerMessage, frozen=True, kw_only=True):
+    """The source should send chunks of this duration, until another hint."""
+
+    session_id: str
+    chunk_ms: int
 
 
 class ChannelSourceChanged(ServerMessage, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from shared.protocol.interpretation_messages import Caption
 from shared.protocol.message_base import ServerMessage
 from shared.protocol.messages import (
     Audio,
+    AudioFormatHint,
     ChannelSourceChanged,
     ConnectionTimeout,
     ErrorMessage,
@@ -20,6 +21,7 @@ from shared.protocol.requests import REQUESTS
 _PUSHED: tuple[type[ServerMessage], ...] = (
     ErrorMessage,
     Audio,
+    AudioFormatHint,
     Caption,
     ChannelSourceChanged,
     SpeakerDisconnected,

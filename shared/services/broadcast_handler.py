@@ -48,6 +48,11 @@ class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
         return self.failure_count + self.slow_count + self.throttled_count
 
     @property
+    def recipient_count(self) -> int:
+        """Recipients of the message."""
+        return self.success_count + self.missed_count + self.stale_removed
+
+    @property
     def missed_count(self) -> int:
         """Recipients that are connected but were not reached."""
         return self.refused_count + self.dropped_count

@@ -9,7 +9,13 @@ import re
 
 import msgspec
 
-from shared.models.audio_format import OPUS, PCM, AudioFormat
+from shared.models.audio_format import (
+    CHUNK_DURATIONS_MS,
+    MAX_PCM_CHUNK_BYTES,
+    OPUS,
+    PCM,
+    AudioFormat,
+)
 from shared.models.broadcast_state import checked_volume
 from shared.models.errors import ErrorCode, ValidationError
 from shared.protocol.messages import RequestedAudioFormat
@@ -27,12 +33,9 @@ MIN_AUDIO_CHUNK_BYTES = 100
 MAX_AUDIO_CHUNK_BYTES = 32 * 1024
 # The largest chunk in base64, plus JSON of the size of a control message.
 MAX_AUDIO_MESSAGE_BYTES = (MAX_AUDIO_CHUNK_BYTES + 2) // 3 * 4 + MAX_CONTROL_MESSAGE_BYTES
-# A chunk in base64 with its JSON must fit one 32 KB frame: browsers send a message as one frame.
-MAX_PCM_CHUNK_BYTES = 24_000
 
 QUALITY_TIERS = ("standard", "premium")
 SAMPLE_RATES_HZ = range(8_000, 48_001)
-CHUNK_DURATIONS_MS = range(100, 1_001)
 
 _SESSION_ID = re.compile(r"[a-z]{2,20}-[a-z]{2,20}-[0-9]{3}")
 # RFC 5646, section 2.1. Primary subtags of four or more letters are reserved or unregistered; a
@@ -98,6 +101,20 @@ def validate_audio_message_size(message: str | bytes) -> None:
     _check_size(message, MAX_AUDIO_MESSAGE_BYTES, "sendAudio")
 
 
+def validate_chunk_ms(requested: int | None, audio_format: AudioFormat) -> AudioFormat:
+    """Return the format of a chunk that may be longer than the session's. Only PCM may."""
+    if requested is None:
+        return audio_format
+    shortest, longest = audio_format.chunk_ms, audio_format.longest_chunk_ms
+    if not shortest <= requested <= longest:
+        raise ValidationError(
+            ErrorCode.INVALID_AUDIO,
+            "chunkMs",
+            f"not between {shortest} and {longest} ms, as this session's format allows",
+        )
+    return audio_format.with_chunk_ms(requested)
+
+
 def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = None) -> None:
     """Validate a chunk: 100 B to 32 KB; for PCM, whole samples no longer than chunkMs.
 
@@ -135,7 +152,7 @@ def validate_audio_chunk_size(audio: bytes, audio_format: AudioFormat | None = N
         raise ValidationError(
             ErrorCode.INVALID_AUDIO,
             "audio",
-            f"{size} bytes last longer than the session's chunkMs of {audio_format.chunk_ms}; "
+            f"{size} bytes last longer than the chunkMs of {audio_format.chunk_ms}; "
             f"send at most {audio_format.chunk_bytes}",
         )
 

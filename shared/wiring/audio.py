@@ -11,6 +11,7 @@ from shared.services.audio.audio_service import AudioService
 from shared.services.audio.audio_sources import AudioSources
 from shared.services.audio.broadcast_service import BroadcastService
 from shared.services.audio.caption_service import CaptionService
+from shared.services.audio.format_hints import FormatHints
 from shared.services.audio.shard_service import ShardService
 from shared.services.broadcast_handler import measure_captions
 from shared.services.session_notifier import CONTROL_DEADLINE_MS
@@ -32,6 +33,7 @@ class AudioApp(App):
             pace=AudioPace(
                 AudioAccounts(self._aws.fail_fast_connections), self.clock, self.telemetry
             ),
+            hints=FormatHints(self._aws.sender, self.clock, self.telemetry),
             clock=self.clock,
             telemetry=self.telemetry,
         )

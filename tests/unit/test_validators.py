@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.models.audio_format import AudioFormat
+from shared.models.audio_format import MAX_PCM_CHUNK_BYTES, AudioFormat
 from shared.models.errors import ValidationError
 from shared.protocol.messages import RequestedAudioFormat
 from shared.utils import validators
@@ -68,7 +68,7 @@ def test_a_control_message_must_be_encodable_as_json(message: object) -> None:
 
 def test_the_sizes_leave_room_for_the_largest_chunk() -> None:
     """In base64 with JSON it fits one 32 KB frame, and no limit exceeds the gateway's."""
-    assert validators.MAX_PCM_CHUNK_BYTES * 4 // 3 < 32 * 1024
+    assert MAX_PCM_CHUNK_BYTES * 4 // 3 < 32 * 1024
     assert validators.MAX_AUDIO_MESSAGE_BYTES < validators.MAX_MESSAGE_BYTES
 
 

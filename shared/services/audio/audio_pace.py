@@ -90,29 +90,34 @@ class AudioPace:
         self._telemetry = telemetry
         self._streams: OrderedDict[str, _Stream] = OrderedDict()
 
-    def admit(self, caller: Caller, audio_format: AudioFormat) -> None:
-        """Admit a chunk or raise RATE_LIMITED. Refused chunks are not charged."""
+    def admit(
+        self, caller: Caller, audio_format: AudioFormat, allowance_ms: int = ALLOWANCE_MS
+    ) -> None:
+        """Admit a chunk of `audio_format` or raise RATE_LIMITED. Refused chunks are not charged."""
         at, amount = caller.received_at, audio_format.chunk_ms * 1000 // _PERMILLE
         stream = self._stream(caller.connection_id)
         own = stream.bucket.advance(at)
         ahead = max(own, stream.ahead_ms(at, _max_lead_ms(audio_format)))
-        if ahead > ALLOWANCE_MS:
+        if ahead > allowance_ms:
             raise _rate_limited(ahead, audio_format)
         stream.owe(amount, at)
         if stream.charge_first or own > ALLOWANCE_MS // 2:
-            account = self._charge(caller, stream, audio_format, at)
+            account = self._charge(caller, stream, audio_format, allowance_ms, at)
             if account is not None and not account.charged:
                 raise _rate_limited(stream.ahead_ms(at, _max_lead_ms(audio_format)), audio_format)
         stream.bucket.add(amount)
         stream.admitted = self._clock.monotonic()
 
-    def settle(self, caller: Caller, audio_format: AudioFormat) -> None:
+    def settle(
+        self, caller: Caller, audio_format: AudioFormat, allowance_ms: int = ALLOWANCE_MS
+    ) -> None:
         """Charge the account if due, after the admitted chunk was sent. Never raises."""
         stream = self._stream(caller.connection_id)
         if stream.owed_ms and self._is_due(stream, caller.received_at, audio_format):
             # Other instances may have accepted chunks while this one was sent.
             took_ms = int((self._clock.monotonic() - stream.admitted) * 1000)
-            self._charge(caller, stream, audio_format, caller.received_at + took_ms)
+            now = caller.received_at + took_ms
+            self._charge(caller, stream, audio_format, allowance_ms, now)
 
     def _is_due(self, stream: _Stream, at: int, audio_format: AudioFormat) -> bool:
         if stream.charged_at is None or not 0 <= at - stream.charged_at < _CHARGE_EVERY_MS:
@@ -121,7 +126,12 @@ class AudioPace:
         return ahead > audio_format.chunk_ms + _EARLY_MS
 
     def _charge(
-        self, caller: Caller, stream: _Stream, audio_format: AudioFormat, now: int
+        self,
+        caller: Caller,
+        stream: _Stream,
+        audio_format: AudioFormat,
+        allowance_ms: int,
+        now: int,
     ) -> Account | None:
         """Charge the owed audio. Returns None if that failed. `now` is by the gateway's clock.
 
@@ -133,7 +143,7 @@ class AudioPace:
         charge = Charge(
             start=min(stream.owed_since, at) - _CHARGE_EVERY_MS,
             amount_ms=stream.owed_ms,
-            latest=now + ALLOWANCE_MS + audio_format.chunk_ms,
+            latest=now + allowance_ms + audio_format.chunk_ms,
             absurd=now + _max_lead_ms(audio_format),
         )
         stream.owed_ms, stream.charged_at = 0, at
@@ -153,6 +163,15 @@ class AudioPace:
         if len(self._streams) > _MAX_STREAMS:
             self._streams.popitem(last=False)
         return stream
+
+
+def allowance_of(chunk_ms: int, session_format: AudioFormat) -> int:
+    """Return how far a source may be ahead of real time before a chunk of `chunk_ms`.
+
+    It is less before a chunk longer than the session's, so that no source gets further ahead by
+    longer chunks. A lead that only they allowed would look like a clock set back.
+    """
+    return ALLOWANCE_MS - (chunk_ms - session_format.chunk_ms)
 
 
 def _max_lead_ms(audio_format: AudioFormat) -> int:

@@ -12,15 +12,16 @@ from shared.models.request_errors import require_source
 from shared.models.session import AudioSource, Session
 from shared.protocol.message_base import encode
 from shared.protocol.messages import Audio, SendAudio
-from shared.services.audio.audio_pace import AudioPace
+from shared.services.audio.audio_pace import AudioPace, allowance_of
 from shared.services.audio.audio_sources import AudioSources, require_audio_source
+from shared.services.audio.format_hints import FormatHints
 from shared.services.broadcast_handler import BroadcastHandler
 from shared.services.sessions.interpreter_succession import ChannelHandover
 from shared.services.sessions.lease_watch import LeaseWatch
 from shared.utils.clock import Clock
 from shared.utils.interpretation_values import validate_renders
 from shared.utils.telemetry import Telemetry
-from shared.utils.validators import validate_audio_chunk_size
+from shared.utils.validators import validate_audio_chunk_size, validate_chunk_ms
 
 _ALLOWED = "the session's speaker and the interpreter of a language"
 
@@ -36,6 +37,7 @@ class AudioService:
         *,
         leases: LeaseWatch,
         pace: AudioPace,
+        hints: FormatHints,
         clock: Clock,
         telemetry: Telemetry,
     ) -> None:
@@ -44,6 +46,7 @@ class AudioService:
         self._rosters = rosters
         self._leases = leases
         self._pace = pace
+        self._hints = hints
         self._clock = clock
         self._telemetry = telemetry
 
@@ -62,30 +65,36 @@ class AudioService:
             require_source(caller, "sendAudio", _ALLOWED)
         session, source = self._sources.find(caller)
         # Report invalid values before membership and role, by the session's format if known.
-        validate_audio_chunk_size(request.audio, session.audio_format if session else None)
+        audio_format = (
+            validate_chunk_ms(request.chunk_ms, session.audio_format) if session else None
+        )
+        validate_audio_chunk_size(request.audio, audio_format)
         _check_renders(request.renders)
         session, source = require_audio_source(session, source, "sendAudio", _ALLOWED)
         check_rendered(request.renders, source.language, session)
         self._sources.touch(caller)
         if not self._sources.is_audible(session, caller):
             return
-        deadline_at = caller.received_at + session.audio_format.deadline_ms
+        assert audio_format is not None  # there is a session
+        deadline_at = caller.received_at + audio_format.deadline_ms
         if self._clock.now_ms() >= deadline_at:
             self._telemetry.count("AudioTooLate")
             return
-        self._pace.admit(caller, session.audio_format)
+        allowance_ms = allowance_of(audio_format.chunk_ms, session.audio_format)
+        self._pace.admit(caller, audio_format, allowance_ms)
         handovers: Sequence[ChannelHandover] = ()
         if source.language == session.source_language:
             session, handovers = self._leases.check_leases(session)
         try:
-            self._broadcasts.broadcast_to_language(
+            result = self._broadcasts.broadcast_to_language(
                 session, source.language, _encoded(session, source, request), deadline_at
             )
         finally:
             self._rosters.wait_for_refreshes()
             self._leases.notify(handovers)
         self._leases.note_audio(session, source, caller.connection_id)
-        self._pace.settle(caller, session.audio_format)
+        self._pace.settle(caller, audio_format, allowance_ms)
+        self._hints.note(caller.connection_id, session, audio_format.chunk_ms, result)
 
 
 def _check_renders(renders: Renders | None) -> None:
@@ -102,6 +111,7 @@ def check_rendered(renders: Renders | None, language: str, session: Session) -> 
 
 
 def _encoded(session: Session, source: AudioSource, request: SendAudio) -> bytes:
+    own_chunk_ms = session.audio_format.chunk_ms
     return encode(
         Audio(
             session_id=session.session_id,
@@ -111,5 +121,6 @@ def _encoded(session: Session, source: AudioSource, request: SendAudio) -> bytes
             timestamp=request.timestamp,
             audio=request.audio,
             renders=request.renders,
+            chunk_ms=None if request.chunk_ms == own_chunk_ms else request.chunk_ms,
         )
     )

@@ -92,6 +92,7 @@ def test_metrics_with_dimensions_are_searched_by_them(assembly: Assembly) -> Non
     found = {terms["MetricName"]: schema for schema, terms in searches(assembly)}
 
     assert found == {
+        "AudioFormatHints": ["Lingocast", "service", "Direction"],
         "ConnectionTimeout": ["Lingocast", "service", "Role", "Reason"],
         "ConnectionErrors": ["Lingocast", "service", "Type"],
         "SyncMessagesRelayed": ["Lingocast", "service", "Kind"],

@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from client.errors import ConnectionLostError, RequestRefusedError, StalledError
-from client.flows.streaming import Streamer, StreamReport, drain_seconds, run_until_first_ends
+from client.flows.streaming import Streamer, StreamReport, run_until_first_ends
 from client.playback.capture import Recording
 from client.protocol.events import AudioRefused
 from shared.models.audio_format import AudioFormat
+from shared.protocol.messages import AudioFormatHint
 from tests.unit.client.support import FORMAT, T0, FakeClock
 
 
@@ -20,12 +21,16 @@ class Wire:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, int]] = []
+        self.chunk_ms: list[int | None] = []
         self.free = asyncio.Event()
         self.free.set()
 
-    async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+    async def send_audio(
+        self, seq: int, timestamp: int, audio: bytes, *, chunk_ms: int | None = None
+    ) -> None:
         await self.free.wait()
         self.sent.append((seq, timestamp - T0))
+        self.chunk_ms.append(chunk_ms)
 
 
 class Slow(Recording):
@@ -96,7 +101,9 @@ async def test_after_this_program_was_halted_it_goes_on_in_real_time() -> None:
 
 async def test_what_the_network_holds_back_is_dropped_and_counted() -> None:
     class Stalling(Wire):
-        async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+        async def send_audio(
+            self, seq: int, timestamp: int, audio: bytes, *, chunk_ms: int | None = None
+        ) -> None:
             if 5 <= seq < 20:
                 raise StalledError
             await super().send_audio(seq, timestamp, audio)
@@ -109,7 +116,9 @@ async def test_what_the_network_holds_back_is_dropped_and_counted() -> None:
 
 async def test_a_broken_connection_ends_the_stream() -> None:
     class Broken(Wire):
-        async def send_audio(self, seq: int, timestamp: int, audio: bytes) -> None:
+        async def send_audio(
+            self, seq: int, timestamp: int, audio: bytes, *, chunk_ms: int | None = None
+        ) -> None:
             raise ConnectionLostError("gone")
 
     with pytest.raises(ConnectionLostError):
@@ -140,5 +149,44 @@ async def test_either_ends_with_the_first_and_cancels_the_other() -> None:
 
 
 def test_a_stream_has_settled_after_the_services_deadline() -> None:
-    assert drain_seconds(AudioFormat(chunk_ms=100)) > 0.4
-    assert drain_seconds(AudioFormat(chunk_ms=600)) > 1.2
+    for chunk_ms, deadline in ((100, 0.4), (600, 1.2)):
+        streamer = Streamer(Wire(), AudioFormat(chunk_ms=chunk_ms), clock=FakeClock())
+        assert streamer.drain_seconds > deadline
+
+
+def hint(chunk_ms: int) -> AudioFormatHint:
+    return AudioFormatHint(session_id="golden-eagle-427", chunk_ms=chunk_ms)
+
+
+async def test_a_hint_changes_the_duration_of_the_next_chunks() -> None:
+    wire, clock = Wire(), FakeClock()
+
+    def follow(report: StreamReport) -> None:
+        if report.sent == 2:
+            streamer.follow(hint(600))
+        elif report.sent == 8:
+            streamer.follow(hint(200))
+
+    streamer = Streamer(wire, FORMAT, clock=clock, sleep=clock.sleep, on_progress=follow)
+    await streamer.run(Recording(bytes(9 * FORMAT.chunk_bytes), FORMAT))
+    assert wire.sent == [(0, 0), (1, 200), (2, 400), (3, 1_000), (4, 1_600)]
+    assert wire.chunk_ms == [None, None, 600, 600, None]
+    assert streamer.report == StreamReport(200, total=9, captured=9, sent=9)
+
+
+async def test_the_last_of_longer_chunks_may_be_shorter() -> None:
+    wire, clock = Wire(), FakeClock()
+    streamer = _streamer(wire, clock)
+    streamer.follow(hint(600))
+    await streamer.run(Recording(bytes(5 * FORMAT.chunk_bytes), FORMAT))
+    assert wire.sent == [(0, 0), (1, 600)]
+    assert wire.chunk_ms == [600, 400]
+    assert streamer.drain_seconds > 0.8
+
+
+async def test_a_refused_longer_chunk_counts_as_all_of_its_parts() -> None:
+    streamer = _streamer(Wire(), FakeClock())
+    streamer.follow(hint(600))
+    await streamer.run(Recording(bytes(3 * FORMAT.chunk_bytes), FORMAT))
+    streamer.count_refused()
+    assert streamer.report.refused == 3

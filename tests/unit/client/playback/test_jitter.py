@@ -57,8 +57,8 @@ def test_a_gap_tells_whether_sound_was_captured_meanwhile() -> None:
     for buffer, timestamp in ((lost, T0 + 600), (restarted, T0 + 9_000)):
         buffer.push(audio(0), _complete_at(0))
         buffer.push(audio(3, timestamp=timestamp), timestamp + 200)
-    assert lost.flush()[1] == Gap(1, 1, 2, captured_ms=400, continuous=True)
-    assert restarted.flush()[1] == Gap(1, 1, 2, captured_ms=8_800, continuous=False)
+    assert lost.flush()[1] == Gap(1, 1, 2, captured_ms=400, continuous=True, chunk_ms=200)
+    assert restarted.flush()[1] == Gap(1, 1, 2, captured_ms=8_800, continuous=False, chunk_ms=200)
 
 
 def test_joining_in_the_middle_is_no_gap() -> None:
@@ -90,7 +90,7 @@ def test_a_late_end_is_a_gap_once_nothing_more_comes() -> None:
     buffer.push(audio(2), _complete_at(2) + 5_000)
     assert buffer.flush() == [
         Played(audio(0), _complete_at(0) + 400, 0),
-        Gap(1, 1, 2, captured_ms=None, continuous=True),
+        Gap(1, 1, 2, captured_ms=None, continuous=True, chunk_ms=200),
     ]
     assert buffer.flush() == []
 

@@ -13,8 +13,8 @@ from tests.helpers.clients import Message
 from tests.helpers.world import World, new_world
 from tests.unit.functions.seats import create_session, join
 
-# A chunk's deadline, and a second by which instances' clocks may differ.
-SETTLED_MS = 1_400
+# The longest chunk's deadline, and a second by which instances' clocks may differ.
+SETTLED_MS = 2_500
 LAST = {"language": "en", "epoch": 1, "seq": 7}
 
 
@@ -190,7 +190,8 @@ class Returns(RuleBasedStateMachine):
     @precondition(lambda self: not self.away)
     @rule()
     def the_listener_sends_a_heartbeat(self) -> None:
-        self.at = self.world.ask(self.listener, "heartbeat")["timestamp"]
+        # Beyond its budget the answer is an error, without a time.
+        self.at = self.world.ask(self.listener, "heartbeat").get("timestamp", self.at)
 
     @precondition(lambda self: not self.away)
     @rule()

@@ -59,6 +59,7 @@ class SentChunk:
     audio: bytes
     renders: Renders | None
     at_ms: float
+    chunk_ms: int | None = None
 
 
 class FakeSession:
@@ -334,7 +335,13 @@ class FakeSeat:
         return self.session.status()
 
     async def send_audio(
-        self, seq: int, timestamp: int, audio: bytes, renders: Renders | None = None
+        self,
+        seq: int,
+        timestamp: int,
+        audio: bytes,
+        renders: Renders | None = None,
+        *,
+        chunk_ms: int | None = None,
     ) -> None:
         session = self.session
         if self.blocked:
@@ -354,6 +361,7 @@ class FakeSeat:
                 audio,
                 renders,
                 session.time.ms,
+                chunk_ms,
             )
         )
 

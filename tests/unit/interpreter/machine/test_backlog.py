@@ -91,11 +91,11 @@ TestBacklogModel = BacklogModel.TestCase
 @given(st.lists(st.integers(0, 1_000), min_size=1, max_size=60))
 def test_pacer_sends_in_real_time_without_bursts(delays: list[int]) -> None:
     """Each chunk is sent when due, plus a delay."""
-    pacer, now = Pacer(200), 0.0
+    pacer, now = Pacer(), 0.0
     sent: list[tuple[float, int]] = []
     for delay in delays:
-        now += pacer.wait_ms(now) + delay
-        sent.append((now, pacer.stamp(now)))
+        now += pacer.wait_ms(200, now) + delay
+        sent.append((now, pacer.stamp(200, now)))
     for (_, before), (_, after) in itertools.pairwise(sent):
         assert after - before >= 200, "no overlap"
     for at, timestamp in sent:
@@ -103,14 +103,22 @@ def test_pacer_sends_in_real_time_without_bursts(delays: list[int]) -> None:
 
 
 def test_first_chunk_is_sent_at_once_and_the_next_in_real_time() -> None:
-    pacer = Pacer(200)
-    assert pacer.wait_ms(1_000) == 0
-    assert pacer.stamp(1_000) == 800
-    assert pacer.wait_ms(1_050) == 150
-    assert pacer.stamp(1_200) == 1_000
+    pacer = Pacer()
+    assert pacer.wait_ms(200, 1_000) == 0
+    assert pacer.stamp(200, 1_000) == 800
+    assert pacer.wait_ms(200, 1_050) == 150
+    assert pacer.stamp(200, 1_200) == 1_000
     # The same applies after a pause.
-    assert pacer.wait_ms(9_000) == 0
-    assert pacer.stamp(9_000) == 8_800
+    assert pacer.wait_ms(200, 9_000) == 0
+    assert pacer.stamp(200, 9_000) == 8_800
+
+
+def test_chunks_of_another_duration_follow_without_a_gap() -> None:
+    pacer = Pacer()
+    assert pacer.stamp(200, 1_000) == 800
+    assert pacer.wait_ms(600, 1_000) == 600
+    assert pacer.stamp(600, 1_600) == 1_000
+    assert pacer.wait_ms(200, 1_600) == 200
 
 
 @given(st.integers(0, 20_000))

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
 import pytest
 
 from interpreter.engine import FloorChunk, Recogniser, RecognitionResult
@@ -62,9 +63,8 @@ def _chunk(seq: int) -> Audio:
     )
 
 
-@pytest.mark.parametrize("turns", range(25))
-async def test_chunks_reach_the_recogniser_at_once(turns: int) -> None:
-    time, engine = VirtualTime(), _Engine()
+@contextlib.asynccontextmanager
+async def _listening(time: VirtualTime, engine: _Engine) -> AsyncIterator[FloorListener]:
     context = ListenerContext(
         engine, "en", FORMAT, Limits(), time.now_ms, time.sleep, Report(), Hooks(lambda news: None)
     )
@@ -72,11 +72,33 @@ async def test_chunks_reach_the_recogniser_at_once(turns: int) -> None:
     running = asyncio.create_task(listener.run())
     listener.listen(0)
     await time.settle()
-    listener.receive(_chunk(0), time.now_ms())
-    for _ in range(turns):  # let the listener reach any state
-        await asyncio.sleep(0)
-    listener.receive(_chunk(1), time.now_ms())
-    await time.settle()
-    assert engine.recorder.heard == [0, 1]
+    yield listener
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("turns", range(25))
+async def test_chunks_reach_the_recogniser_at_once(turns: int) -> None:
+    time, engine = VirtualTime(), _Engine()
+    async with _listening(time, engine) as listener:
+        listener.receive(_chunk(0), time.now_ms())
+        for _ in range(turns):  # let the listener reach any state
+            await asyncio.sleep(0)
+        listener.receive(_chunk(1), time.now_ms())
+        await time.settle()
+        assert engine.recorder.heard == [0, 1]
+
+
+async def test_longer_chunks_are_no_silence() -> None:
+    time, engine = VirtualTime(), _Engine()
+    async with _listening(time, engine) as listener:
+        for seq in range(4):
+            chunk = msgspec.structs.replace(
+                _chunk(seq),
+                timestamp=T0 + seq * 750,
+                audio=bytes(FORMAT.with_chunk_ms(750).chunk_bytes),
+                chunk_ms=750,
+            )
+            listener.receive(chunk, time.now_ms())
+            await time.advance(0.75)
+        assert engine.recorder.heard == [seq * 750 // 200 for seq in range(4)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from client.errors import RequestRefusedError
+from client.protocol.events import Notification
 from interpreter.engine import EngineUnavailableError, UnsupportedLanguageError
 from interpreter.engines.scripted import Fault, ScriptedEngine
 from interpreter.machine.report import LeaseChanged, RecognitionSwitched, SeatLeft, SentenceSpoken
 from shared.models.audio_format import AudioFormat
+from shared.protocol.messages import AudioFormatHint
 from tests.unit.interpreter.machine.fake_session import CONNECTION_LOST, LOUD, QUIET, refused
 from tests.unit.interpreter.machine.support import SHORT_CHUNKS, is_hum, machine_world
 
@@ -54,6 +56,21 @@ async def test_chunks_carry_their_floor_interval_and_latencies() -> None:
     assert report["languages"]["es"]["spoken"] == 1
     assert report["latencies"]["total"]["p50"] == 400
     assert SentenceSpoken("es", renders) in world.news
+
+
+async def test_longer_chunks_are_sent_on_request() -> None:
+    async with machine_world() as world:
+        world.session.distribution = {"es": 1}
+        await world.start(world.machine())
+        (seat,) = [seat for seat in world.session.seats if seat.language == "es"]
+        seat.push(Notification(AudioFormatHint(session_id="golden-eagle-427", chunk_ms=400)))
+        await world.speak_sentence()
+        await world.time.advance(2)
+    first, second = world.sent()
+    assert (first.seq, len(first.audio), first.chunk_ms) == (0, 12_800, 400)
+    assert (second.seq, len(second.audio), second.chunk_ms) == (1, 6_400, None)
+    assert second.timestamp == first.timestamp + 400
+    assert second.at_ms == first.at_ms + 200
 
 
 async def test_without_listeners_nothing_is_recognised() -> None:
