@@ -94,5 +94,5 @@ async def _serve() -> None:
 
 
 if __name__ == "__main__":
-    processes.raise_open_files_limit()
+    processes.prepare_for_connections()
     uvloop.run(_serve())

@@ -20,6 +20,7 @@ from contextlib import suppress
 import pycurl
 
 from benchmarks.speaker import chunk_of
+from local.base import processes
 
 #: Posts in flight, like a function's.
 IN_FLIGHT = 100
@@ -124,6 +125,7 @@ def frame_of(seq: int, timestamp: int, chunk_ms: int) -> bytes:
 
 def main() -> None:
     """Send all chunks; each as soon as it is complete, or after the one before it."""
+    processes.schedule_as_batch()
     address, chunks, chunk_ms, first_seq = sys.argv[1], *map(int, sys.argv[2:])
     with urllib.request.urlopen(address, timeout=10) as answer:
         urls = [address + key for key in json.load(answer)]

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Abandoned handshakes are not worth a warning.
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
-        processes.raise_open_files_limit()
+        processes.prepare_for_connections()
         return uvloop.run(_run(options, ready_json=ready_json))
     except LocalError as error:
         print(f"local: {error}", file=sys.stderr)
