@@ -29,7 +29,8 @@ class FrameClient(asyncio.Protocol, ABC):
         self.ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._url = urlsplit(url)
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
+        # Data after the last complete frame.
+        self._rest = b""
         self._upgraded = False
 
     async def open(self, timeout_seconds: float = 60) -> str:
@@ -78,42 +79,29 @@ class FrameClient(asyncio.Protocol, ABC):
 
     def data_received(self, data: bytes) -> None:
         """Process complete frames; keep the rest."""
-        self._buffer += data
-        if not self._upgraded and not self._upgrade():
-            return
-        while (bounds := self._payload_bounds()) is not None:
+        if self._rest:
+            data = self._rest + data
+        if not self._upgraded:
+            data = self._upgrade(data)
+        first = 0
+        while self._upgraded and (bounds := _payload_bounds(data, first)) is not None:
             start, stop = bounds
-            self._process(self._buffer[0] & 0x0F, bytes(self._buffer[start:stop]))
-            del self._buffer[:stop]
+            self._process(data[first] & 0x0F, data[start:stop])
+            first = stop
+        self._rest = data[first:]
 
-    def _upgrade(self) -> bool:
-        head, separator, rest = bytes(self._buffer).partition(b"\r\n\r\n")
+    def _upgrade(self, data: bytes) -> bytes:
+        """Process the response to the upgrade once it is complete; returns what follows it."""
+        head, separator, rest = data.partition(b"\r\n\r\n")
         if not separator:
-            return False
+            return data
         if not head.startswith(_ACCEPTED):
             self.ready.set_exception(ConnectionError(head.split(b"\r\n")[0].decode()))
             self.close()
-            return False
+            return b""
         self._upgraded = True
-        self._buffer[:] = rest
         self.upgraded()
-        return True
-
-    def _payload_bounds(self) -> tuple[int, int] | None:
-        """Start and stop of the first complete frame's payload, or None."""
-        if len(self._buffer) < 2:
-            return None
-        length, start = self._buffer[1] & 0x7F, 2
-        if length == 126:
-            if len(self._buffer) < 4:
-                return None
-            length, start = struct.unpack_from("!H", self._buffer, 2)[0], 4
-        elif length == 127:
-            if len(self._buffer) < 10:
-                return None
-            length, start = struct.unpack_from("!Q", self._buffer, 2)[0], 10
-        stop = start + length
-        return (start, stop) if len(self._buffer) >= stop else None
+        return rest
 
     def _process(self, opcode: int, payload: bytes) -> None:
         if opcode == _TEXT:
@@ -129,3 +117,21 @@ class FrameClient(asyncio.Protocol, ABC):
         length = len(payload)
         size = bytes([0x80 | length]) if length < 126 else struct.pack("!BH", 0x80 | 126, length)
         self._transport.write(bytes([0x80 | opcode]) + size + bytes(4) + payload)
+
+
+def _payload_bounds(data: bytes, first: int) -> tuple[int, int] | None:
+    """Start and stop of the payload of the frame at `first`; None if it is incomplete."""
+    size = len(data)
+    if size < first + 2:
+        return None
+    length, start = data[first + 1] & 0x7F, first + 2
+    if length == 126:
+        if size < first + 4:
+            return None
+        length, start = struct.unpack_from("!H", data, first + 2)[0], first + 4
+    elif length == 127:
+        if size < first + 10:
+            return None
+        length, start = struct.unpack_from("!Q", data, first + 2)[0], first + 10
+    stop = start + length
+    return (start, stop) if size >= stop else None
