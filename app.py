@@ -44,7 +44,9 @@ def synthesize() -> None:
         from infrastructure.nag import check  # noqa: PLC0415
 
         check(app, stack)
-    make_readable(Path(app.synth().directory))
+    assembly = Path(app.synth().directory)
+    stack.add_byte_code(assembly)
+    make_readable(assembly)
 
 
 if __name__ == "__main__":

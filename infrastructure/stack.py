@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -23,8 +24,9 @@ from infrastructure.catalogue.function_table import (
 )
 from infrastructure.catalogue.http_routes import HTTP_ROUTES, HttpRouteSpec
 from infrastructure.catalogue.routes import ROUTES
+from infrastructure.compute.byte_code import CODE_PATH, compile_folder
 from infrastructure.compute.functions import FunctionFactory
-from infrastructure.compute.layer import create_layer
+from infrastructure.compute.layer import RUNTIME, create_layer
 from infrastructure.compute.permissions import Permissions
 from infrastructure.monitoring.alarms import Alarms
 from infrastructure.monitoring.dashboard import Dashboard
@@ -76,7 +78,7 @@ class LingocastStack(cdk.Stack):
         broadcast = invoked_name(config, BROADCAST.name)
         disconnect = invoked_name(config, DISCONNECT.name)
         interpreter = invoked_name(config, INTERPRETER.name)
-        factory = FunctionFactory(
+        self._factory = factory = FunctionFactory(
             self,
             config,
             layer=create_layer(self),
@@ -141,6 +143,14 @@ class LingocastStack(cdk.Stack):
         cdk.CfnOutput(self, "UserPoolClientId", value=identity.client_id)
         if topic:
             cdk.CfnOutput(self, "AlarmTopicArn", value=topic)
+
+    def add_byte_code(self, assembly: Path) -> None:
+        """Compile the functions' code in the cloud assembly, if it is for a deployment.
+
+        Raises ByteCodeError.
+        """
+        if self.bundling_required:
+            compile_folder(assembly / self._factory.code_folder, CODE_PATH, RUNTIME.name)
 
     def _function_arn(self, name: str) -> str:
         return self.format_arn(

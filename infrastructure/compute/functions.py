@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from aws_cdk import IgnoreMode
+from aws_cdk import FileSystem, IgnoreMode, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -63,9 +64,19 @@ class FunctionFactory:
         self._lost_events_arn = lost_events_arn
         # Operators cannot override what the stack derives from its own resources.
         self._settings = {**config.settings, **settings}
-        self._code = assets.Asset(
-            scope, "Code", path=str(_ROOT), ignore_mode=IgnoreMode.DOCKER, exclude=list(LEFT_OUT)
+        selected: dict[str, Any] = {"ignore_mode": IgnoreMode.DOCKER, "exclude": list(LEFT_OUT)}
+        # Byte code is added after synthesis, and an asset is uploaded once per hash.
+        compiled = (
+            FileSystem.fingerprint(str(_ROOT), extra_hash=f"for {RUNTIME.name}", **selected)
+            if Stack.of(scope).bundling_required
+            else None
         )
+        self._code = assets.Asset(scope, "Code", path=str(_ROOT), asset_hash=compiled, **selected)
+
+    @property
+    def code_folder(self) -> str:
+        """The folder of the functions' code, in the cloud assembly."""
+        return self._code.asset_path
 
     def create(self, spec: FunctionSpec) -> Served:
         """Create the function with its own role and log group."""

@@ -12,6 +12,8 @@ import jsii
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infrastructure.compute.byte_code import compile_folder
+
 RUNTIME = lambda_.Runtime.PYTHON_3_13
 ARCHITECTURE = lambda_.Architecture.ARM_64
 
@@ -27,12 +29,9 @@ _WHEEL_OPTIONS = (
     "--platform=manylinux_2_34_aarch64",
     "--platform=manylinux_2_28_aarch64",
     "--platform=manylinux2014_aarch64",
-    # pip compiles with time stamps, which the archive does not keep.
+    # pip would compile for the Python version of this machine.
     "--no-compile",
 )
-# The layer is read-only, so without byte code every cold start compiles what it imports. Byte code
-# depends on Python's minor version, not on the processor.
-_COMPILES = RUNTIME.name == f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class LayerBuildError(Exception):
@@ -53,21 +52,6 @@ def pip_command(target: Path) -> list[str]:
         f"--requirement={_REQUIREMENTS}",
         f"--constraint={_CONSTRAINTS}",
         f"--target={target}",
-    ]
-
-
-def compile_command(target: Path) -> list[str]:
-    """The command that compiles the packages in `target` to unchecked byte code."""
-    return [
-        sys.executable,
-        "-m",
-        "compileall",
-        "-q",
-        "--invalidation-mode=unchecked-hash",
-        # Paths in tracebacks are those on Lambda.
-        f"-s{target}",
-        "-p/opt/python",
-        str(target),
     ]
 
 
@@ -93,9 +77,7 @@ class WheelBundling:
         # https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
         target = Path(output_dir) / "python"
         install(pip_command(target))
-        if _COMPILES:
-            # Files that cannot be compiled, such as a package's templates, are left as they are.
-            subprocess.run(compile_command(target), capture_output=True, check=False)
+        compile_folder(target, "/opt/python", RUNTIME.name)
         return True
 
 
@@ -104,7 +86,7 @@ def _asset_hash(*, built: bool) -> str:
 
     An unbuilt layer has a different hash, because an asset is uploaded once per hash.
     """
-    contents = f"built {built}, compiled {built and _COMPILES}"
+    contents = f"compiled for {RUNTIME.name}" if built else "empty"
     source = (_REQUIREMENTS.read_text(), _CONSTRAINTS.read_text(), *_WHEEL_OPTIONS, contents)
     return hashlib.sha256("\n".join(source).encode()).hexdigest()
 

@@ -11,7 +11,6 @@ from infrastructure.compute import layer
 from infrastructure.compute.layer import (
     LayerBuildError,
     WheelBundling,
-    compile_command,
     install,
     pip_command,
 )
@@ -40,36 +39,13 @@ def test_pip_installs_the_pinned_versions(tmp_path: Path) -> None:
 
 def test_packages_are_in_the_runtimes_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
+    compiled: list[tuple[Path, str, str]] = []
     monkeypatch.setattr(layer, "install", commands.append)
-    monkeypatch.setattr(layer, "_COMPILES", False)
+    monkeypatch.setattr(layer, "compile_folder", lambda *given: compiled.append(given))
 
     assert WheelBundling().try_bundle(str(tmp_path)) is True
     assert commands == [pip_command(tmp_path / "python")]
-
-
-def test_compiled_files_are_valid_whatever_their_dates(tmp_path: Path) -> None:
-    (tmp_path / "package.py").write_text("VALUE = 1\n")
-    install(compile_command(tmp_path))
-    (compiled,) = tmp_path.rglob("*.pyc")
-
-    # PEP 552: hash-based, without checking the source.
-    assert compiled.read_bytes()[4:8] == b"\x01\x00\x00\x00"
-    assert b"/opt/python/package.py" in compiled.read_bytes()
-
-
-@pytest.mark.parametrize("same", [True, False])
-def test_packages_are_compiled_by_the_functions_python_version_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, same: bool
-) -> None:
-    def unpack(_command: list[str]) -> None:
-        (tmp_path / "python").mkdir()
-        (tmp_path / "python" / "package.py").write_text("VALUE = 1\n")
-
-    monkeypatch.setattr(layer, "install", unpack)
-    monkeypatch.setattr(layer, "_COMPILES", same)
-    WheelBundling().try_bundle(str(tmp_path))
-
-    assert bool(list(tmp_path.rglob("*.pyc"))) is same
+    assert compiled == [(tmp_path / "python", "/opt/python", "python3.13")]
 
 
 def test_a_failure_includes_the_output_of_pip() -> None:
