@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from shared.announcements.timers import RedeliveryPass, ReplayDue
 from shared.aws import clients
 from shared.aws.secret_reader import SecretReader
 from shared.aws.timer_queue import TimerQueue
@@ -37,6 +36,7 @@ from shared.utils.settings import (
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from shared.announcements.timers import RedeliveryPass, ReplayDue
     from shared.data_access.interpreter_channels import InterpreterChannels
     from shared.data_access.rollovers import Rollovers
     from shared.data_access.sessions_repository import SessionsRepository

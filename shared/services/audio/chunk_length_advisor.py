@@ -7,7 +7,8 @@ audience is too large to be reached within a chunk's deadline. See docs/decision
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from shared.models.audio_format import AudioFormat
 
@@ -35,8 +36,7 @@ def is_lost(missed: int, recipients: int) -> bool:
     return missed >= max(_LOST_COUNT, recipients * _LOST_SHARE)
 
 
-@dataclass(slots=True)
-class _Source:
+class _Source(msgspec.Struct):
     """State of one source; times are those of `advise`."""
 
     chunk_ms: int
