@@ -22,8 +22,8 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
+from benchmarks.imports.events import EVENTS
 from infrastructure.catalogue.function_spec import FunctionSpec
 from infrastructure.catalogue.function_table import CONNECT, FUNCTIONS, INTERPRETER
 from local.base.aws_settings import without_aws_settings
@@ -31,36 +31,6 @@ from shared.utils.standard_streams import standard_streams
 
 ROUNDS = 9
 REFERENCE = "boto3, one client"
-
-_WEBSOCKET: dict[str, Any] = {
-    "connectionId": "L0SM9cOFvHcCJhw=",
-    "requestTimeEpoch": 1_800_000_000_000,
-    "connectedAt": 1_800_000_000_000,
-    "eventType": "MESSAGE",
-    "authorizer": {"userId": "alice", "groups": "speakers"},
-}
-
-
-def _message(action: str, **more: object) -> dict[str, Any]:
-    context = {**_WEBSOCKET, "routeKey": action}
-    return {"requestContext": context, "body": json.dumps({"action": action, **more})}
-
-
-#: An event for each function but the interpreter, whose invocation is a whole session.
-EVENTS: Mapping[str, dict[str, Any]] = {
-    "authorizer": {"queryStringParameters": {}, "methodArn": "arn"},
-    "connect": {"requestContext": {**_WEBSOCKET, "routeKey": "$connect"}},
-    "disconnect": {"requestContext": {**_WEBSOCKET, "routeKey": "$disconnect"}},
-    "control": _message("heartbeat"),
-    "audio_processor": _message(
-        "sendAudio", sessionId="calm-otter-001", seq=1, timestamp=1, audio="AAAA"
-    ),
-    "broadcast": {"connectionIds": ["L0SM9cOFvHcCJhw="], "message": "{}", "deadlineAt": 2**42},
-    "timeout": {},
-    "session_status": _message("getSessionStatus", sessionId="calm-otter-001"),
-    "device_sync": _message("getSyncSnapshot"),
-    "announcements": _message("getActiveAnnouncement"),
-}
 
 # The last line has initialization, its CPU time, first and second invocation (ms).
 _CLOCK = """

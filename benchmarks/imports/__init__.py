@@ -1,0 +1,1 @@
+"""Initialization and first invocations of each function."""
