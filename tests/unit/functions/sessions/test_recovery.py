@@ -6,8 +6,18 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from hypothesis import given
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
-from hypothesis.strategies import integers, sampled_from
+from hypothesis.strategies import (
+    booleans,
+    fixed_dictionaries,
+    floats,
+    integers,
+    none,
+    one_of,
+    sampled_from,
+    text,
+)
 
 from tests.helpers.clients import Message
 from tests.helpers.world import World, new_world
@@ -123,6 +133,41 @@ def test_a_position_that_is_none_is_refused_by_its_field(
     reply = _return(world, session_id, last)
     assert (reply["type"], reply["code"]) == ("error", code)
     assert reply["message"].startswith(message)
+
+
+_FLOATS = floats(allow_nan=False, allow_infinity=False)  # as in JSON
+_SCALARS = one_of(
+    none(),
+    booleans(),
+    integers(-(2**60), 2**60),
+    integers(0, 2**53 - 1),
+    floats(),
+    text(max_size=9),
+)
+_NUMBER_OR_NOT = one_of(integers(0, 2**53 - 1), _SCALARS)
+
+
+@given(
+    fixed_dictionaries(
+        {},
+        optional={
+            "language": one_of(sampled_from(["en", "ES", "pt-br"]), _SCALARS),
+            "epoch": _NUMBER_OR_NOT,
+            "seq": _NUMBER_OR_NOT,
+            "at": _NUMBER_OR_NOT,
+            "more": _SCALARS,
+        },
+    )
+)
+def test_any_position_is_answered_or_refused_by_its_field(last: Message) -> None:
+    with new_world() as world:
+        _, session_id, _ = create_session(world)
+        reply = _return(world, session_id, last)
+    if reply["type"] == "error":
+        assert reply["code"] in {"INVALID_MESSAGE", "INVALID_LANGUAGE"}
+        assert reply["message"].startswith("last")
+    else:
+        assert reply["recovered"] is False
 
 
 def test_only_listeners_ask(world: World) -> None:
