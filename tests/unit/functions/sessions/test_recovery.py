@@ -141,7 +141,7 @@ _SCALARS = one_of(
     booleans(),
     integers(-(2**60), 2**60),
     integers(0, 2**53 - 1),
-    floats(),
+    _FLOATS,
     text(max_size=9),
 )
 _NUMBER_OR_NOT = one_of(integers(0, 2**53 - 1), _SCALARS)
