@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import zip_longest
-from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -77,7 +76,7 @@ class ConnectionGateway:
         `endpoint` is the API's management address with its stage, `https://…/prod`. `ca_bundle` is
         a file of trusted certificate authorities, by default the system's.
         """
-        self._address = _Address.of(endpoint)
+        self._address = _Address(endpoint)
         self._signers = SignerSource(credentials, region, "execute-api")
         self._clock = clock
         self._concurrency = concurrency
@@ -195,23 +194,20 @@ class ConnectionGateway:
         return _Message(signer, self._clock, self._address, method, body)
 
 
-@lru_cache(maxsize=16_384)
-def _encode(connection_id: str) -> str:
-    """Quote an id for a path. Cached, since each chunk goes to the same connections."""
-    return quote(connection_id, safe="")
+class _Address:
+    """Host, URLs and paths of an API's connections."""
 
-
-class _Address(NamedTuple):
-    origin: str
-    host: str
-    path: str
-
-    @classmethod
-    def of(cls, endpoint: str) -> _Address:
+    def __init__(self, endpoint: str) -> None:
         # Rebuild the origin from the host, so that the Host header is the one that was signed.
-        parts, host = urlsplit(endpoint), host_of(endpoint)
-        path = f"{parts.path.rstrip('/')}/{quote('@connections', safe='')}/"
-        return cls(f"{parts.scheme}://{host}", host, path)
+        parts, self.host = urlsplit(endpoint), host_of(endpoint)
+        self._origin = f"{parts.scheme}://{self.host}"
+        self._folder = f"{parts.path.rstrip('/')}/{quote('@connections', safe='')}/"
+        #: Path and URL of a connection; cached, since each chunk goes to the same connections.
+        self.of = lru_cache(maxsize=16_384)(self._of)
+
+    def _of(self, connection_id: str) -> tuple[str, str]:
+        path = self._folder + quote(connection_id, safe="")
+        return path, self._origin + path
 
 
 class _Message:
@@ -232,11 +228,9 @@ class _Message:
         now_ms = self._clock.now_ms()
         if now_ms - self._prepared_at > _SIGNATURE_AGE_MS:
             self._prepare(now_ms)
-        path = self._address.path + _encode(connection_id)
+        path, url = self._address.of(connection_id)
         authorization = f"Authorization: {self._prepared.authorization(path)}"
-        return OutgoingRequest(
-            self._method, self._address.origin + path, [authorization, *self._headers], self._body
-        )
+        return OutgoingRequest(self._method, url, [authorization, *self._headers], self._body)
 
     def _prepare(self, now_ms: int) -> None:
         self._prepared = self._signer.prepare(self._method, self._address.host, self._body, now_ms)

@@ -12,16 +12,18 @@ Property tests compare every signature with botocore's `SigV4Auth`.
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_ENCODED_PATH = re.compile(r"[A-Za-z0-9\-._~/%]*")
+_HMAC_BLOCK = 64
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class Credentials(Protocol):
@@ -54,7 +56,7 @@ def host_of(url: str) -> str:
 class PreparedRequests:
     """The signature parts shared by requests with one method, host, time and body."""
 
-    __slots__ = ("_after_path", "_authorization", "_before_path", "_key", "_to_sign", "headers")
+    __slots__ = ("_after_path", "_authorization", "_before_path", "_inner", "_outer", "headers")
 
     def __init__(
         self, key: bytes, signed: dict[str, str], method: str, credential: str, body: bytes
@@ -63,11 +65,15 @@ class PreparedRequests:
         headers = "".join(f"{name}:{' '.join(signed[name].split())}\n" for name in sorted(signed))
         timestamp = signed["x-amz-date"]
         scope = credential.partition("/")[2]
-        self._key = key
-        self._before_path = f"{method}\n"
+        self._before_path = f"{method}\n".encode()
         # The empty line is the query string: these requests have none.
-        self._after_path = f"\n\n{headers}\n{names}\n{sha256(body).hexdigest()}"
-        self._to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n"
+        self._after_path = f"\n\n{headers}\n{names}\n{sha256(body).hexdigest()}".encode()
+        # HMAC, as RFC 2104 defines it. Copies of the two hashes, which have absorbed the key and
+        # the constant part of the text, take a third of the time of `hmac.digest`.
+        padded = key.ljust(_HMAC_BLOCK, b"\0")
+        self._inner = sha256(padded.translate(_INNER_PAD))
+        self._inner.update(f"{_ALGORITHM}\n{timestamp}\n{scope}\n".encode())
+        self._outer = sha256(padded.translate(_OUTER_PAD))
         self._authorization = (
             f"{_ALGORITHM} Credential={credential}, SignedHeaders={names}, Signature="
         )
@@ -79,17 +85,19 @@ class PreparedRequests:
 
         `path` must not contain empty, `.` or `..` segments, which this does not normalise.
         """
-        canonical = f"{self._before_path}{_encode_again(path)}{self._after_path}"
-        to_sign = f"{self._to_sign}{sha256(canonical.encode()).hexdigest()}"
-        return self._authorization + hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        canonical = self._before_path + _encode_again(path) + self._after_path
+        inner = self._inner.copy()
+        inner.update(sha256(canonical).hexdigest().encode())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return self._authorization + outer.hexdigest()
 
 
-def _encode_again(path: str) -> str:
+# Cached, since each chunk goes to the same connections.
+@lru_cache(maxsize=16_384)
+def _encode_again(path: str) -> bytes:
     """Encode a path a second time, as all services but S3 require."""
-    # Fast path for nearly all paths, seven times as fast as `quote`.
-    if _ENCODED_PATH.fullmatch(path):
-        return path.replace("%", "%25")
-    return quote(path, safe="/~")
+    return quote(path, safe="/~").encode()
 
 
 class Signer:

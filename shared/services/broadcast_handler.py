@@ -141,9 +141,8 @@ class BroadcastHandler:
         lookup: list[str] | str,
         started_at: float,
     ) -> BroadcastResult:
-        tally = dict.fromkeys(Outcome, 0)
-        for outcome in outcomes.values():
-            tally[outcome] += 1
+        found = list(outcomes.values())
+        tally = {outcome: found.count(outcome) for outcome in Outcome}
         duration_ms = (self._clock.monotonic() - started_at) * 1000
         if tally[Outcome.GONE]:
             self._remove(audience, outcomes)

@@ -156,14 +156,42 @@ def test_a_request_that_takes_too_long_fails_before_the_deadline(
     assert gateway.post("stalled", b"audio", in_ms(60_000)) is Outcome.FAILED
 
 
+class CountingClock(SystemClock):
+    def __init__(self) -> None:
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return super().monotonic()
+
+
+def test_idle_connections_that_die_during_a_fanout_do_not_wake_it(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    clock = CountingClock()
+    gateway = connect(server, clock=clock, concurrency=10)
+    gateway.post_many([f"L{n}" for n in range(20)], b"audio", in_ms(5_000))
+    server.break_connections()
+    server.script("stalled", Failure.STALL)
+    looks = clock.looks
+    gateway.post("stalled", b"audio", in_ms(500))
+    assert clock.looks - looks < 100
+
+
+def test_a_descriptor_of_a_closed_connection_serves_the_next_one(
+    server: ConnectionsServer, connect: Connect
+) -> None:
+    gateway = connect(server, concurrency=1)
+    for _ in range(3):
+        assert gateway.post("a", b"audio", in_ms(5_000)) is Outcome.SENT
+        # The deadline cuts the request off, which closes its connection.
+        server.script("stalled", Failure.STALL)
+        assert gateway.post("stalled", b"audio", in_ms(50)) is Outcome.DROPPED
+        server.script("b", Failure.RESET)
+        assert gateway.post("b", b"audio", in_ms(5_000)) is Outcome.SENT
+
+
 def test_waits_without_spinning(server: ConnectionsServer, connect: Connect) -> None:
-    class CountingClock(SystemClock):
-        looks = 0
-
-        def monotonic(self) -> float:
-            self.looks += 1
-            return super().monotonic()
-
     clock = CountingClock()
     server.script("stalled", Failure.STALL)
     server.script("throttled", 429, 429)
