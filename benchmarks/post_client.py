@@ -17,8 +17,8 @@ from urllib.parse import quote, urlsplit
 import uvloop
 
 from local.iam.credentials import LocalCredentials
-from shared.fanout.sigv4 import Signer, host_of
 from shared.utils.clock import SystemClock
+from shared.utils.sigv4 import Signer, host_of
 
 _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)

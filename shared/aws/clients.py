@@ -1,7 +1,8 @@
 """AWS clients with time-outs for live audio.
 
-They are botocore's. boto3 returns the same clients, but importing it costs every cold start another
-25 ms, for resources and S3 transfers that no function uses (docs/decisions/0045-cold-start.md).
+Those of SQS and Secrets Manager are botocore's. boto3 returns the same clients, but importing it
+costs every cold start another 25 ms, for resources and S3 transfers that no function uses
+(docs/decisions/0045-cold-start.md).
 """
 
 from __future__ import annotations
@@ -16,30 +17,13 @@ from botocore.credentials import ReadOnlyCredentials
 from botocore.loaders import Loader
 from botocore.session import Session
 
-from shared.aws.dynamodb_responses import decode_fast
+from shared.data_access.dynamodb_client import DynamoDbClient
+from shared.utils.clock import SystemClock
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-# One retry (time-outs in s): the worst case stays far below API Gateway's 29 s, and a slow
-# partition costs no more than a chunk.
-_DYNAMODB = Config(
-    connect_timeout=0.5,
-    read_timeout=1.0,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    # A roster refresh runs concurrently with the read of a session.
-    max_pool_connections=4,
-    tcp_keepalive=True,
-)
-# For optional work that a request waits for: short time-outs (s), no retry.
-_FAIL_FAST_DYNAMODB = Config(
-    connect_timeout=0.25,
-    read_timeout=0.25,
-    retries={"mode": "standard", "total_max_attempts": 1},
-    tcp_keepalive=True,
-)
 # Three attempts (time-outs in s): nothing else resends a lost timer.
 _SQS = Config(
     connect_timeout=1.0,
@@ -62,7 +46,7 @@ class _ServiceModels(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:
         """Names of the services that clients can be created for."""
-        return ["dynamodb", "secretsmanager", "sqs"]
+        return ["secretsmanager", "sqs"]
 
 
 @cache
@@ -73,19 +57,30 @@ def _session() -> Session:
     return session
 
 
-def dynamodb_client() -> DynamoDBClient:
-    """Create a DynamoDB client. botocore reads Region and endpoint from the environment."""
-    return _dynamodb(_DYNAMODB)
+def dynamodb_client() -> DynamoDbClient:
+    """Create a DynamoDB client.
+
+    One retry: the worst case stays far below API Gateway's 29 s, and a slow partition costs no more
+    than a chunk.
+    """
+    return _dynamodb(attempts=2, connect_timeout_ms=500, timeout_ms=1_500)
 
 
-def fail_fast_dynamodb_client() -> DynamoDBClient:
-    """Create a DynamoDB client with short time-outs and no retries."""
-    return _dynamodb(_FAIL_FAST_DYNAMODB)
+def fail_fast_dynamodb_client() -> DynamoDbClient:
+    """Create a DynamoDB client for optional work that a request waits for."""
+    return _dynamodb(attempts=1, connect_timeout_ms=250, timeout_ms=250)
 
 
-def _dynamodb(config: Config) -> DynamoDBClient:
-    client = cast("DynamoDBClient", _session().create_client("dynamodb", config=config))
-    return decode_fast(client)
+def _dynamodb(*, attempts: int, connect_timeout_ms: int, timeout_ms: int) -> DynamoDbClient:
+    return DynamoDbClient(
+        _endpoint("dynamodb"),
+        region(),
+        credentials_source(),
+        clock=SystemClock(),
+        attempts=attempts,
+        connect_timeout_ms=connect_timeout_ms,
+        timeout_ms=timeout_ms,
+    )
 
 
 def sqs_client() -> SQSClient:
@@ -108,11 +103,15 @@ def region() -> str:
 
 def lambda_endpoint() -> str:
     """Lambda endpoint: AWS_ENDPOINT_URL_LAMBDA as in botocore, or else the Region's."""
-    given = os.environ.get("AWS_ENDPOINT_URL_LAMBDA")
+    return _endpoint("lambda")
+
+
+def _endpoint(service: str) -> str:
+    given = os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}")
     if given:
         return given
     suffix = "amazonaws.com.cn" if region().startswith("cn-") else "amazonaws.com"
-    return f"https://lambda.{region()}.{suffix}"
+    return f"https://{service}.{region()}.{suffix}"
 
 
 def credentials_source() -> Callable[[], ReadOnlyCredentials]:

@@ -14,6 +14,8 @@ from shared.data_access.write_marks import Mark, without_marks
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from shared.data_access.dynamodb_client import DynamoDbClient
+
 __all__ = ["ConditionFailedError", "Item", "Key", "Table"]
 
 # A partition key, or a partition and a sort key.
@@ -45,7 +47,7 @@ class Table:
 
     def __init__(
         self,
-        client: DynamoDBClient,
+        client: DynamoDBClient | DynamoDbClient,
         name: str,
         key: Key,
         pause: Callable[[float], None] = time.sleep,

@@ -15,6 +15,8 @@ from shared.data_access.write_marks import Mark, without_marks
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from shared.data_access.dynamodb_client import DynamoDbClient
+
 
 # Unprocessed keys are requested again, after 50 ms and twice as long each time.
 _BATCH_ATTEMPTS = 4
@@ -40,7 +42,7 @@ class TableCalls:
     All raise StoreUnavailableError; conditional ones also raise ConditionFailedError.
     """
 
-    def __init__(self, client: DynamoDBClient, name: str) -> None:
+    def __init__(self, client: DynamoDBClient | DynamoDbClient, name: str) -> None:
         self._client = client
         self._name = name
 

@@ -17,13 +17,14 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle
+from shared.fanout.curl_multi import CurlMulti, OutgoingRequest
 from shared.fanout.fanout_plan import FanoutPlan
-from shared.fanout.sigv4 import Credentials, Signer, SignerSource, host_of
 from shared.fanout.slow_recipients import SlowRecipients
 from shared.models.delivery import Batch, Outcome
+from shared.utils.ca_bundle import default_ca_bundle
 from shared.utils.clock import Clock
 from shared.utils.rate_limited_log import RateLimitedLog
+from shared.utils.sigv4 import Credentials, Signer, SignerSource, host_of
 
 _logger = logging.getLogger(__name__)
 

@@ -11,16 +11,12 @@ import select
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
 import pycurl
 
 from shared.fanout.fanout_plan import FanoutPlan, PostReply
 from shared.utils.clock import Clock
-
-_SYSTEM_CA_BUNDLE = Path("/etc/pki/tls/certs/ca-bundle.crt")
 
 # Errors libcurl reports when a connection ends during a request. libcurl retries these itself on a
 # reused connection, but gives up after a few attempts if many connections have died.
@@ -34,16 +30,6 @@ class OutgoingRequest(NamedTuple):
     url: str
     headers: Sequence[str]
     body: bytes = b""
-
-
-def default_ca_bundle() -> str:
-    """Return the certificate authorities of Lambda's operating system, else botocore's.
-
-    pycurl's wheel knows only the former path, which for example Debian lacks.
-    """
-    if _SYSTEM_CA_BUNDLE.exists():
-        return str(_SYSTEM_CA_BUNDLE)
-    return str(files("botocore") / "cacert.pem")
 
 
 def reply_to(status: int) -> PostReply:

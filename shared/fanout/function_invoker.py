@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable, Sequence
 from urllib.parse import quote, urlsplit
 
-from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle
+from shared.fanout.curl_multi import CurlMulti, OutgoingRequest
 from shared.fanout.fanout_plan import FanoutPlan
 from shared.fanout.sharded_sender import InvocationResult
-from shared.fanout.sigv4 import Credentials, SignerSource, host_of
 from shared.models.delivery import Outcome
+from shared.utils.ca_bundle import default_ca_bundle
 from shared.utils.clock import Clock
+from shared.utils.sigv4 import Credentials, SignerSource, host_of
 
 _logger = logging.getLogger(__name__)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from shared.announcements.timers import RedeliveryPass, ReplayDue
+    from shared.data_access.dynamodb_client import DynamoDbClient
     from shared.data_access.interpreter_channels import InterpreterChannels
     from shared.data_access.rollovers import Rollovers
     from shared.data_access.sessions_repository import SessionsRepository
@@ -184,20 +185,20 @@ class AwsResources:
         settings = load(IssuerSettings, self._environment)
         return TokenVerifier(settings.token_issuer, settings.token_client_id).verify
 
-    def _announcements_over(self, client: DynamoDBClient) -> Table:
+    def _announcements_over(self, client: DynamoDBClient | DynamoDbClient) -> Table:
         settings = load(AnnouncementTableSettings, self._environment)
         return Table(client, settings.announcements_table, schema.ANNOUNCEMENT_KEY)
 
-    def _connections_over(self, client: DynamoDBClient) -> Table:
+    def _connections_over(self, client: DynamoDBClient | DynamoDbClient) -> Table:
         table = load(ConnectSettings, self._environment).connections_table
         return Table(client, table, schema.CONNECTION_ID)
 
     @cached_property
-    def _dynamodb(self) -> DynamoDBClient:
+    def _dynamodb(self) -> DynamoDBClient | DynamoDbClient:
         return self._overrides.dynamodb or clients.dynamodb_client()
 
     @cached_property
-    def _fail_fast_dynamodb(self) -> DynamoDBClient:
+    def _fail_fast_dynamodb(self) -> DynamoDBClient | DynamoDbClient:
         return self._overrides.dynamodb or clients.fail_fast_dynamodb_client()
 
     def _invoker_of(self, function: str, *, asynchronous: bool) -> LambdaInvoker:

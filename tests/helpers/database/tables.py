@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import boto3
 from moto import mock_aws
 
-from shared.aws import clients
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_channels import InterpreterChannels
 from shared.data_access.interpreter_leases import InterpreterLeases
@@ -42,8 +42,8 @@ def dynamodb() -> DynamoDBClient:
 
 @cache
 def _moto_client() -> DynamoDBClient:
-    # Creating a client takes longer than most tests.
-    return clients.dynamodb_client()
+    # Creating a client takes longer than most tests. moto replaces botocore's transport alone.
+    return boto3.client("dynamodb")
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from local.iam.credentials import LocalCredentials
 from local.iam.principals import Principal, Principals
 from local.iam.signatures import MAX_SKEW_SECONDS, FaultKind, SignatureFault, SignatureVerifier
 from local.template.model import AwsEnvironment
-from shared.fanout.sigv4 import Signer
 from shared.utils.clock import SystemClock
+from shared.utils.sigv4 import Signer
 from tests.helpers.doubles import ManualClock
 from tests.unit.local import stacks
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, default_ca_bundle, reply_to
+from shared.fanout.curl_multi import CurlMulti, OutgoingRequest, reply_to
 from shared.fanout.fanout_plan import FanoutPlan, PostReply
 from shared.models.delivery import Outcome
+from shared.utils.ca_bundle import default_ca_bundle
 from shared.utils.clock import SystemClock
 from tests.helpers.connections_server import ConnectionsServer, Failure
 

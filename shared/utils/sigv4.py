@@ -2,8 +2,8 @@
 
 botocore signs each request from scratch, which costs more than sending it. This module derives the
 day's key once and hashes the payload once; each request then takes one SHA-256 of the canonical
-request and one HMAC. It signs what API Gateway and Lambda require: the method, the host, the path,
-the time, the session token and the payload.
+request and one HMAC. It signs what AWS requires: the method, the host, the path, the time, the
+session token, the payload, and the headers that a caller names.
 
 Rules: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html.
 Property tests compare every signature with botocore's `SigV4Auth`.
@@ -12,7 +12,7 @@ Property tests compare every signature with botocore's `SigV4Auth`.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
@@ -117,8 +117,17 @@ class Signer:
         self._day = ""
         self._key = b""
 
-    def prepare(self, method: str, host: str, body: bytes, now_ms: int) -> PreparedRequests:
+    def prepare(
+        self,
+        method: str,
+        host: str,
+        body: bytes,
+        now_ms: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> PreparedRequests:
         """Prepare the parts that do not depend on the path.
+
+        `headers` are signed too; their names are in lower case.
 
         `host` is the Host header to be sent (see `host_of`); `now_ms` is in ms since the epoch. AWS
         accepts a signature within five minutes of its time.
@@ -127,7 +136,7 @@ class Signer:
         day = timestamp[:8]
         if day != self._day:
             self._day, self._key = day, self._derive(day)
-        signed = {"host": host, "x-amz-date": timestamp}
+        signed = {"host": host, "x-amz-date": timestamp, **(headers or {})}
         if self._token:
             signed["x-amz-security-token"] = self._token
         credential = f"{self._access_key}/{day}/{self._region}/{self._service}/aws4_request"

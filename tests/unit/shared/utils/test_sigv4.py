@@ -11,7 +11,7 @@ from botocore.credentials import ReadOnlyCredentials
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.fanout.sigv4 import Signer, host_of
+from shared.utils.sigv4 import Signer, host_of
 from tests.helpers.botocore_signature import botocore_authorization
 
 DAY_MS = 86_400_000
