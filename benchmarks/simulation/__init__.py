@@ -1,0 +1,1 @@
+"""Simulation of fan-outs at sizes that no machine here can serve."""
