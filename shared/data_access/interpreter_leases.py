@@ -17,6 +17,9 @@ from shared.models.connection import Seat
 from shared.models.session import Renewal, Session
 from shared.models.succession_rules import is_alive
 
+# What a read needs of a connection's row. It costs as much as the whole row, but is decoded faster.
+_LEASE = (schema.CONNECTION_ID, schema.LEASE_UNTIL, schema.HEARD_AT)
+
 
 class InterpreterLeases:
     """Renews and reads leases. All methods raise StoreUnavailableError.
@@ -68,7 +71,7 @@ class InterpreterLeases:
         if not connection_ids:
             item = self._sessions.get(session_id)
             return None if item is None else from_item(item)
-        item, rows = self._sessions.get_with(session_id, self._connections, connection_ids)
+        item, rows = self._sessions.get_with(session_id, self._connections, connection_ids, _LEASE)
         if item is None:
             return None
         return from_item(item).with_renewals(_renewals(connection_ids, rows))
@@ -112,7 +115,7 @@ class InterpreterLeases:
         ]
         if not unread:
             return session
-        rows = self._connections.batch_get(unread, consistent=True)
+        rows = self._connections.batch_get(unread, _LEASE, consistent=True)
         return session.with_renewals(_renewals(unread, rows))
 
 

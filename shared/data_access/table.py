@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.data_access import write_marks
+from shared.data_access.batch_reads import BATCH_SIZE, batch_request, read_batch
 from shared.data_access.table_calls import ConditionFailedError, TableCalls
 from shared.data_access.wire_values import Item, from_wire, to_wire, without_none
 from shared.data_access.write_marks import Mark, without_marks
@@ -20,10 +21,6 @@ __all__ = ["ConditionFailedError", "Item", "Key", "Table"]
 
 # A partition key, or a partition and a sort key.
 Key = str | tuple[str, str]
-
-# Maximum keys of one BatchGetItem:
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
-_BATCH_SIZE = 100
 
 
 def _row(values: Mapping[str, Any]) -> Item:
@@ -62,33 +59,34 @@ class Table:
         row = self._calls.read(self._key_of(key))
         return None if row is None else without_marks(row)
 
-    def batch_get(self, keys: Sequence[Key], *, consistent: bool = False) -> list[Item]:
-        """Read the rows that exist, in any order; 100 per request.
+    def batch_get(
+        self, keys: Sequence[Key], attributes: Sequence[str] = (), *, consistent: bool = False
+    ) -> list[Item]:
+        """Read the rows that exist, in any order, or some attributes of them; 100 per request.
 
         Eventually consistent unless `consistent`. Keys may repeat, as in the result of an index
         that changes while it is read. Raises StoreUnavailableError also if keys stay unprocessed.
         """
         wanted = list(dict.fromkeys(keys))
-        return [
-            item
-            for start in range(0, len(wanted), _BATCH_SIZE)
-            for item in self._batch(
-                {self: wanted[start : start + _BATCH_SIZE]}, consistent=consistent
-            )[self]
-        ]
+        rows: list[Item] = []
+        for start in range(0, len(wanted), BATCH_SIZE):
+            part = {self: wanted[start : start + BATCH_SIZE]}
+            rows += self._batch(part, {self: attributes}, consistent=consistent)[self]
+        return rows
 
     def get_with(
-        self, key: Key, other: Table, other_keys: Sequence[Key]
+        self, key: Key, other: Table, other_keys: Sequence[Key], attributes: Sequence[str]
     ) -> tuple[Item | None, list[Item]]:
-        """Read a row and rows of another table, strongly consistent, in one request.
+        """Read a row, and attributes of another table's rows, strongly consistent, at once.
 
         Returns the row, and the others that exist. Beyond 99 others it takes more requests. Raises
         StoreUnavailableError also if keys stay unprocessed.
         """
         wanted = list(dict.fromkeys(other_keys))
-        room = _BATCH_SIZE - 1
-        found = self._batch({self: [key], other: wanted[:room]}, consistent=True)
-        more = other.batch_get(wanted[room:], consistent=True)
+        room = BATCH_SIZE - 1
+        keys = {self: [key], other: wanted[:room]}
+        found = self._batch(keys, {other: attributes}, consistent=True)
+        more = other.batch_get(wanted[room:], attributes, consistent=True)
         return next(iter(found[self]), None), [*found[other], *more]
 
     def put_new(self, item: Item) -> None:
@@ -318,12 +316,21 @@ class Table:
         return (first, second[0]) if second else first
 
     def _batch(
-        self, keys: Mapping[Table, Sequence[Key]], *, consistent: bool
+        self,
+        keys: Mapping[Table, Sequence[Key]],
+        attributes: Mapping[Table, Sequence[str]],
+        *,
+        consistent: bool,
     ) -> dict[Table, list[Item]]:
-        requested = {
-            table._name: [table._key_of(key) for key in wanted] for table, wanted in keys.items()
+        requests = {
+            table._name: batch_request(
+                [table._key_of(key) for key in wanted],
+                attributes.get(table, ()),
+                consistent=consistent,
+            )
+            for table, wanted in keys.items()
         }
-        rows = self._calls.batch(requested, consistent=consistent, pause=self._pause)
+        rows = read_batch(self._calls, requests, self._pause)
         return {table: [_row(row) for row in rows[table._name]] for table in keys}
 
     def _key_of(self, key: Key) -> dict[str, Any]:

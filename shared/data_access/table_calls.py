@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
     from shared.data_access.dynamodb_client import DynamoDbClient
-
-
-# Unprocessed keys are requested again, after 50 ms and twice as long each time.
-_BATCH_ATTEMPTS = 4
-_FIRST_PAUSE_SECONDS = 0.05
 
 
 class ConditionFailedError(Exception):
@@ -90,30 +85,6 @@ class TableCalls:
         answer = self.call("get_item", Key=key, ConsistentRead=True)
         item = answer.get("Item")
         return None if item is None else from_wire(item)
-
-    def batch(
-        self,
-        keys: Mapping[str, Sequence[Mapping[str, Any]]],
-        *,
-        consistent: bool,
-        pause: Callable[[float], None],
-    ) -> dict[str, list[dict[str, Any]]]:
-        """Read rows by the keys of each table, in one request, repeated for unprocessed keys."""
-        waiting: dict[str, Any] = {
-            name: {"Keys": list(wanted), "ConsistentRead": consistent}
-            for name, wanted in keys.items()
-        }
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in keys}
-        for attempt in range(_BATCH_ATTEMPTS):
-            if attempt:
-                pause(_FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
-            answer = self.request("batch_get_item", RequestItems=waiting)
-            for name, rows in answer.get("Responses", {}).items():
-                found[name] += rows
-            waiting = answer.get("UnprocessedKeys", {})
-            if not waiting:
-                return found
-        raise StoreUnavailableError("batch_get_item: keys left over")
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Call an operation on the table."""

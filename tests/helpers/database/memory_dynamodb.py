@@ -43,7 +43,7 @@ class MemoryDynamoDB:
         responses = {}
         for table, wanted in request["RequestItems"].items():
             found = (self._rows_of(table).get(_key(table, key)) for key in wanted["Keys"])
-            responses[table] = [item for item in found if item is not None]
+            responses[table] = [_projected(item, wanted) for item in found if item is not None]
         return {"Responses": responses}
 
     def put_item(self, **request: Any) -> Any:
@@ -114,6 +114,15 @@ class MemoryDynamoDB:
     def _expression(text: str, item: Wire | None, arguments: Any) -> Expression:
         names = arguments.get("ExpressionAttributeNames", {})
         return Expression(text, item, names, arguments.get("ExpressionAttributeValues", {}))
+
+
+def _projected(item: Wire, request: Any) -> Wire:
+    """The attributes of an item that a request names, all if it names none."""
+    if "ProjectionExpression" not in request:
+        return item
+    names = request["ExpressionAttributeNames"]
+    wanted = [names[alias] for alias in request["ProjectionExpression"].split(", ")]
+    return {name: item[name] for name in wanted if name in item}
 
 
 def _key(table: str, item: Wire) -> tuple[str, ...]:

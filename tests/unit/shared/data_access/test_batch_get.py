@@ -20,6 +20,9 @@ def client() -> Iterator[Any]:
         yield dynamodb()
 
 
+KEY = (schema.CONNECTION_ID,)
+
+
 def table_of(client: Any, pauses: list[float] | None = None) -> Table:
     return Table(client, SESSIONS, schema.SESSION_ID, ([] if pauses is None else pauses).append)
 
@@ -40,6 +43,19 @@ def test_repeated_keys_are_read_once(client: Any) -> None:
     table.put_new({schema.SESSION_ID: "s1"})
 
     assert table.batch_get(["s1", "s2", "s1"]) == [{schema.SESSION_ID: "s1"}]
+
+
+def test_attributes_are_selected(client: Any) -> None:
+    table = table_of(client)
+    table.put_new({schema.SESSION_ID: "s1", "status": "active", "n": 1})
+    table.put_new({schema.SESSION_ID: "s2", "n": 2})
+
+    found = table.batch_get(["s1", "s2"], (schema.SESSION_ID, "status"), consistent=True)
+
+    assert sorted(found, key=len) == [
+        {schema.SESSION_ID: "s2"},
+        {schema.SESSION_ID: "s1", "status": "active"},
+    ]
 
 
 class Sparing:
@@ -85,11 +101,11 @@ class TestTwoTables:
         table_of(client).put_new({schema.SESSION_ID: "s1", "n": 1})
         connections.put_new({schema.CONNECTION_ID: "c1", "n": 2})
 
-        row, others = table_of(client).get_with("s1", connections, ["c1", "c2", "c1"])
+        row, others = table_of(client).get_with("s1", connections, ["c1", "c2", "c1"], KEY)
 
         assert row == {schema.SESSION_ID: "s1", "n": 1}
-        assert others == [{schema.CONNECTION_ID: "c1", "n": 2}]
-        assert table_of(client).get_with("s2", connections, ["c2"]) == (None, [])
+        assert others == [{schema.CONNECTION_ID: "c1"}]
+        assert table_of(client).get_with("s2", connections, ["c2"], KEY) == (None, [])
 
     @pytest.mark.parametrize(("count", "requests"), [(1, 1), (99, 1), (100, 2), (200, 3)])
     def test_requests(self, client: Any, count: int, requests: int) -> None:
@@ -97,7 +113,7 @@ class TestTwoTables:
         other = Table(counting, CONNECTIONS, schema.CONNECTION_ID)
         keys = [f"c{number}" for number in range(count)]
 
-        row, others = table_of(counting).get_with("s1", other, keys)
+        row, others = table_of(counting).get_with("s1", other, keys, KEY)
 
         assert (row, others) == (None, [])
         assert counting.requests == {"batch_get_item": requests}
@@ -109,7 +125,7 @@ class TestTwoTables:
         connections.put_new({schema.CONNECTION_ID: "c1"})
         pauses: list[float] = []
 
-        row, others = table_of(OneTable(client), pauses).get_with("s1", connections, ["c1"])
+        row, others = table_of(OneTable(client), pauses).get_with("s1", connections, ["c1"], KEY)
 
         assert (row, others) == ({schema.SESSION_ID: "s1"}, [{schema.CONNECTION_ID: "c1"}])
         assert pauses == [0.05]
