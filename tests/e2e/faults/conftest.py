@@ -15,7 +15,6 @@ from local.local_stack import LocalStack, Options
 from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
 
-SEED = 3
 # Small, so that `broadcast` functions send the shards of a few listeners.
 _SETTINGS = {"SHARD_SIZE": "4"}
 
@@ -28,9 +27,9 @@ class FaultyStack:
     injector: FaultInjector
 
     @contextmanager
-    def faults(self, *faults: Fault) -> Iterator[list[FaultCount]]:
+    def faults(self, seed: int, *faults: Fault) -> Iterator[list[FaultCount]]:
         """Put faults into effect until the end of the block; yields their counts."""
-        self.injector.use(FaultPlan(SEED, faults))
+        self.injector.use(FaultPlan(seed, faults))
         counts = self.injector.counts
         try:
             yield counts

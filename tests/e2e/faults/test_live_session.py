@@ -29,16 +29,17 @@ from local.faults.plan import (
 from tests.e2e.faults.conftest import FaultyStack
 from tests.e2e.support.live_session import INTERPRETED, assert_nothing_lost, live_session
 from tests.e2e.support.recording import LIMIT_SECONDS
+from tests.helpers.depth import examples
 
-pytestmark = pytest.mark.asyncio(loop_scope="package")
+SEEDS = examples(default=1, deep=8)
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="package"),
+    pytest.mark.parametrize("seed", range(1, SEEDS + 1)),
+]
 
 # Chunks of half a second: while the faults are in effect, and after them.
 DURING, AFTERWARDS = 5, 2
 AUDIO = "sendAudio"
-
-
-def assert_happened(counts: Sequence[FaultCount]) -> None:
-    assert [str(each) for each in counts if not each.occurrences] == []
 
 
 async def happened(counts: Sequence[FaultCount]) -> None:
@@ -48,11 +49,12 @@ async def happened(counts: Sequence[FaultCount]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_posts_to_one_listener_fail(faulty: FaultyStack) -> None:
-    async with live_session(faulty.clients) as live:
+async def test_posts_to_one_listener_fail(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
         victim = live.of(INTERPRETED)[0]
         one = victim.connection_ids[-1]
         with faulty.faults(
+            seed,
             PostDelay(ms=100, probability=0.3, connection=one),
             PostThrottle(probability=0.3, connection=one),
             PostError(probability=0.3, connection=one),
@@ -69,10 +71,11 @@ async def test_posts_to_one_listener_fail(faulty: FaultyStack) -> None:
             assert_nothing_lost(listener)
 
 
-async def test_sockets_of_listeners_fail(faulty: FaultyStack) -> None:
-    async with live_session(faulty.clients) as live:
+async def test_sockets_of_listeners_fail(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
         reset, blocked = live.of(INTERPRETED)[0], live.of("en")[0]
         with faulty.faults(
+            seed,
             SocketReset(connection=reset.connection_ids[-1], nth=2),
             SocketBlackHole(connection=blocked.connection_ids[-1], nth=2, seconds=2),
             DisconnectLoss(probability=0.5),
@@ -88,11 +91,12 @@ async def test_sockets_of_listeners_fail(faulty: FaultyStack) -> None:
             assert_nothing_lost(listener)
 
 
-async def test_sockets_of_sources_fail(faulty: FaultyStack) -> None:
-    async with live_session(faulty.clients) as live:
+async def test_sockets_of_sources_fail(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
         speaker = await live.connection_of("speaker#")
         interpreter = await live.connection_of("interpreter#es")
         with faulty.faults(
+            seed,
             SocketReset(on="message", route=AUDIO, connection=speaker, nth=2),
             SocketReset(on="message", route=AUDIO, connection=interpreter, nth=3),
             DisconnectLoss(limit=1),
@@ -106,9 +110,10 @@ async def test_sockets_of_sources_fail(faulty: FaultyStack) -> None:
     assert_nothing_lost(live.elsewhere)
 
 
-async def test_messages_arrive_late_twice_and_out_of_order(faulty: FaultyStack) -> None:
-    async with live_session(faulty.clients) as live:
+async def test_messages_arrive_late_twice_and_out_of_order(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
         with faulty.faults(
+            seed,
             MessageDelay(ms=150, probability=0.3),
             MessageDuplicate(probability=0.3),
             MessageReorder(route=AUDIO, ms=700, probability=0.3),
@@ -120,9 +125,10 @@ async def test_messages_arrive_late_twice_and_out_of_order(faulty: FaultyStack) 
     live.assert_right()
 
 
-async def test_the_database_fails(faulty: FaultyStack) -> None:
-    async with live_session(faulty.clients) as live:
+async def test_the_database_fails(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
         with faulty.faults(
+            seed,
             DatabaseDelay(ms=50, probability=0.1),
             DatabaseThrottle(probability=0.05),
             DatabaseThrottle(probability=0.05, error="ThrottlingException"),
@@ -138,9 +144,10 @@ async def test_the_database_fails(faulty: FaultyStack) -> None:
     live.assert_right()
 
 
-async def test_functions_die_in_the_middle_of_a_fan_out(faulty: FaultyStack) -> None:
-    async with live_session(faulty.clients) as live:
+async def test_functions_die_in_the_middle_of_a_fan_out(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
         with faulty.faults(
+            seed,
             FunctionKill(function="audio-processor", limit=2, probability=0.2),
             FunctionKill(function="broadcast", limit=2, probability=0.2),
         ) as counts:

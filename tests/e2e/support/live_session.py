@@ -147,7 +147,7 @@ def _source_of(number: int) -> str:
 
 
 @asynccontextmanager
-async def live_session(clients: StackClients, *, seed: int = 1) -> AsyncIterator[LiveSession]:
+async def live_session(clients: StackClients, *, seed: int) -> AsyncIterator[LiveSession]:
     """Start everybody; when the block begins, they hear each other."""
     async with AsyncExitStack() as opened:
         spawn = await opened.enter_async_context(background_tasks())

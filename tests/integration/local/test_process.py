@@ -197,3 +197,39 @@ def test_a_stack_that_is_not_ready_in_time_is_stopped(fixture_path: Path) -> Non
         launch(extra_args=["--template", str(fixture_path)], ready_timeout_seconds=0.05),
     ):
         pass
+
+
+def test_faults_of_a_file_happen_and_are_reported(fixture_path: Path, tmp_path: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    faults.write_text('[[faults]]\nkind = "database-throttle"\noperation = "PutItem"\nlimit = 1\n')
+    process = start(fixture_path, "--ready-json", f"--faults={faults}")
+    try:
+        assert process.stdout is not None
+        ready = json.loads(process.stdout.readline())
+        with connect(ready["websocketUrl"], compression=None) as client:
+            assert ask(client, "store", id="7") == 7, "boto3 tries again"
+    finally:
+        process.terminate()
+        _, reports = process.communicate(timeout=PATIENCE_SECONDS)
+    assert "local: fault database-throttle: 1 of 2 opportunities\n" in reports
+
+
+def test_faults_that_cannot_happen_are_refused(fixture_path: Path, tmp_path: Path) -> None:
+    faults = tmp_path / "faults.toml"
+    for content, status, message in (
+        ("seed = 'x'", 2, f"--faults: {faults}: seed: expected a whole number"),
+        (
+            '[[faults]]\nkind = "post-delay"\nms = 1\nroute = "x"\n',
+            2,
+            f"--faults: {faults}: faults[0].route: unknown",
+        ),
+        (
+            '[[faults]]\nkind = "message-duplicate"\nroute = "x"\n',
+            1,
+            "local: faults[0].route: the stack has no route 'x'",
+        ),
+    ):
+        faults.write_text(content)
+        process = start(fixture_path, f"--faults={faults}")
+        _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        assert (process.returncode, message in errors) == (status, True), errors
