@@ -81,6 +81,8 @@ def faults(seed: int, seconds: float) -> dict[str, object]:
             all_along("socket-black-hole", 0.00001, seconds=20),
             first_half("function-kill", 0.000005, function="broadcast"),
             first_half("function-kill", 0.000002, function="audio-processor"),
+            first_half("function-kill", 0.0003, function="control", on="database"),
+            first_half("function-kill", 0.0003, function="disconnect", on="database"),
             all_along("message-delay", 0.005, ms=150),
             all_along("message-duplicate", 0.01),
             all_along("message-reorder", 0.002, ms=300),

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from local.faults.functions import FunctionFaults
 from local.faults.injector import FaultInjector
 from local.faults.plan import (
     DatabaseAnswerLoss,
@@ -17,6 +18,7 @@ from local.faults.plan import (
     DatabaseReset,
     DatabaseThrottle,
     Fault,
+    FunctionKill,
 )
 from local.http.messages import ConnectionDropped, Handler, Request, Response
 from local.iam.required_actions import operation_of
@@ -44,9 +46,10 @@ class _Call(msgspec.Struct):
 class FaultyDatabase:
     """Passes requests to `handler`, the DynamoDB proxy, with faults."""
 
-    def __init__(self, handler: Handler, faults: FaultInjector) -> None:
+    def __init__(self, handler: Handler, faults: FaultInjector, functions: FunctionFaults) -> None:
         self._handler = handler
         self._faults = faults
+        self._functions = functions
         self._decoder = msgspec.json.Decoder(_Call)
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -79,6 +82,11 @@ class FaultyDatabase:
                 case DatabaseAnswerLoss():
                     await self._forward(request)
                     raise ConnectionDropped
+                case FunctionKill():
+                    answer = await self._forward(request)
+                    if not self._functions.strike(fault):
+                        self._faults.missed(fault)
+                    return answer
         return await self._forward(request)
 
     async def _forward(self, request: Request) -> Response:

@@ -93,12 +93,19 @@ class PostReset(_PostFault, frozen=True, kw_only=True, tag_field="kind", tag="po
 
 
 class FunctionKill(_Fault, frozen=True, kw_only=True, tag_field="kind", tag="function-kill"):
-    """Kills a busy worker of a function at a post, which is in the middle of a fan-out."""
+    """Kills a busy worker of a function: at a post, which is in the middle of a fan-out, or once
+    a request to DynamoDB has been applied, which may be between two writes.
+    """
 
     place = "post"
     selectors = ()
 
     function: Name
+    on: Literal["post", "database"] = "post"
+
+    @property
+    def at(self) -> Place:
+        return self.on
 
 
 class _SocketFault(_ConnectionFault, frozen=True, kw_only=True):

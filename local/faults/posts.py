@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 from urllib.parse import unquote
 
+from local.faults.functions import FunctionFaults
 from local.faults.injector import FaultInjector
 from local.faults.plan import (
     Fault,
@@ -17,7 +18,6 @@ from local.faults.plan import (
     PostThrottle,
     SocketBlackHole,
     SocketReset,
-    is_named,
 )
 from local.faults.sockets import SocketFaults
 from local.http.messages import ConnectionDropped, Request, Response
@@ -33,13 +33,6 @@ _FAILED = Response.json(
 )
 
 
-class WorkerKiller(Protocol):
-    """The functions' workers."""
-
-    def kill_busy(self, function: str) -> bool:
-        """Kill a worker of a function, in an invocation; returns whether there was one."""
-
-
 class FaultyPosts:
     """Passes requests to `handler`, the @connections API, with faults."""
 
@@ -48,13 +41,11 @@ class FaultyPosts:
         handler: Callable[[Request], Response],
         faults: FaultInjector,
         sockets: SocketFaults,
-        workers: WorkerKiller,
-        functions: Collection[str],
+        functions: FunctionFaults,
     ) -> None:
         self._handler = handler
         self._faults = faults
         self._sockets = sockets
-        self._workers = workers
         self._functions = functions
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -90,10 +81,6 @@ class FaultyPosts:
                     if not self._sockets.strike(fault, connection):
                         self._faults.missed(fault)
                 case FunctionKill():
-                    if not self._kill(fault.function):
+                    if not self._functions.strike(fault):
                         self._faults.missed(fault)
         return self._handler(request)
-
-    def _kill(self, wanted: str) -> bool:
-        named = [name for name in self._functions if is_named(name, wanted)]
-        return any(map(self._workers.kill_busy, named))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from local.base.loopback import HOST
 from local.faults.database import FaultyDatabase
+from local.faults.functions import FunctionFaults
 from local.faults.injector import FaultInjector
 from local.faults.posts import FaultyPosts
 from local.faults.sockets import SocketFaults
@@ -69,7 +70,7 @@ class AwsServices:
         return Addresses(
             management_port=await self._start_management(connections, functions),
             lambda_port=await self._start_lambda(functions),
-            dynamodb_port=await self._start_dynamodb(dynamodb_port),
+            dynamodb_port=await self._start_dynamodb(dynamodb_port, functions),
             token_port=await self._start_token_issuer(token_port),
             sqs_port=await self._start_sqs(queues),
             secrets_port=await self._start_secrets(),
@@ -113,8 +114,7 @@ class AwsServices:
                 api.handle,
                 self._faults,
                 SocketFaults(connections),
-                functions,
-                list(self._stack.functions),
+                FunctionFaults(functions, self._stack.functions),
             ).handle
         return await self._serve(handler, management.MAX_BODY_BYTES)
 
@@ -122,12 +122,13 @@ class AwsServices:
         api = invoke.LambdaApi(functions, self._access.invocations())
         return await self._serve(api.handle, invoke.MAX_BODY_BYTES)
 
-    async def _start_dynamodb(self, port: int) -> int:
+    async def _start_dynamodb(self, port: int, functions: Functions) -> int:
         database = self._access.database(port)
         self._cleanup.callback(database.close)
         handler: Handler = database.handle
         if self._faults is not None:
-            handler = FaultyDatabase(handler, self._faults).handle
+            killer = FunctionFaults(functions, self._stack.functions)
+            handler = FaultyDatabase(handler, self._faults, killer).handle
         return await self._serve(handler, proxy.MAX_BODY_BYTES)
 
     async def _start_token_issuer(self, wanted_port: int) -> int:

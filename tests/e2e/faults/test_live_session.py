@@ -156,3 +156,21 @@ async def test_functions_die_in_the_middle_of_a_fan_out(faulty: FaultyStack, see
         await live.wait_for_chunks(AFTERWARDS)
         await live.assert_counters()
     live.assert_right()
+
+
+async def test_functions_die_between_two_writes(faulty: FaultyStack, seed: int) -> None:
+    async with live_session(faulty.clients, seed=seed) as live:
+        with faulty.faults(
+            seed,
+            *(
+                FunctionKill(function=name, on="database", limit=3, probability=0.3)
+                for name in ("connect", "control", "disconnect")
+            ),
+        ) as counts:
+            await live.wait_for_chunks(DURING)
+            await happened(counts)
+        await live.wait_for_chunks(AFTERWARDS)
+        await live.assert_counters()
+    live.assert_right()
+    for listener in live.of("de"):
+        assert_nothing_lost(listener)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from local.faults.functions import FunctionFaults
 from local.faults.injector import FaultInjector
 from local.faults.plan import (
     Fault,
@@ -62,8 +63,7 @@ class Faulty:
             self.served.api.handle,
             self.faults,
             self.sockets,
-            self.workers,
-            ["app-dev-busy", "app-dev-idle"],
+            FunctionFaults(self.workers, ["app-dev-busy", "app-dev-idle"]),
         )
         server = await HttpServer.listen(posts.handle, max_body_bytes=MAX_BODY_BYTES)
         self.port = server.port

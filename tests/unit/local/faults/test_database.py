@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from local.faults.database import FaultyDatabase
+from local.faults.functions import FunctionFaults
 from local.faults.injector import FaultInjector
 from local.faults.plan import (
     DatabaseAnswerLoss,
@@ -18,6 +19,7 @@ from local.faults.plan import (
     DatabaseThrottle,
     Fault,
     FaultPlan,
+    FunctionKill,
 )
 from local.http.messages import ConnectionDropped, Request, Response
 from tests.helpers.virtual_loop import VirtualLoop, run_virtually
@@ -26,12 +28,24 @@ from tests.helpers.virtual_loop import VirtualLoop, run_virtually
 class Service:
     """A database that counts what it has applied."""
 
-    def __init__(self, *faults: Fault) -> None:
-        self.applied = 0
+    def __init__(self, *faults: Fault, busy: bool = True) -> None:
+        self.busy = busy
+        #: What has happened, in order.
+        self.events: list[str] = []
+        #: How many workers have been killed.
+        self.kills = 0
         self._faults = faults
 
+    @property
+    def applied(self) -> int:
+        return self.events.count("applied")
+
+    def kill_busy(self, function: str) -> bool:
+        self.events.append(f"killed {function}")
+        return self.busy
+
     async def _apply(self, _request: Request) -> Response:
-        self.applied += 1
+        self.events.append("applied")
         return Response(200, b"done")
 
     def call(
@@ -44,8 +58,11 @@ class Service:
 
         async def main(loop: VirtualLoop) -> tuple[Response, float]:
             faults = FaultInjector(FaultPlan(0, self._faults), loop)
-            answer = FaultyDatabase(lambda _: self._apply(request), faults).handle(request)
+            functions = FunctionFaults(self, ["app-dev-control"])
+            database = FaultyDatabase(lambda _: self._apply(request), faults, functions)
+            answer = database.handle(request)
             found = answer if isinstance(answer, Response) else await answer
+            self.kills = faults.occurrences("function-kill")
             return found, asyncio.get_running_loop().time()
 
         return run_virtually(main)
@@ -78,6 +95,14 @@ def test_a_reset_comes_before_or_after_the_request_is_applied(fault: Fault, appl
     with pytest.raises(ConnectionDropped):
         service.call()
     assert service.applied == applied
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_a_function_dies_once_its_request_has_been_applied(busy: bool) -> None:
+    service = Service(FunctionKill(function="control", on="database"), busy=busy)
+    assert service.call()[0].body == b"done"
+    assert service.events == ["applied", "killed app-dev-control"]
+    assert service.kills == int(busy)
 
 
 def test_tables_are_found_in_batches_too() -> None:
