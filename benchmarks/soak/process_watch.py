@@ -16,8 +16,11 @@ _PROC = Path("/proc")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _MB = 1024 * 1024
 
-#: Memory may grow by this share from the second to the last sixth of a process's life.
+#: Memory may grow by this share from the second to the last sixth of a process's life ...
 MAX_GROWTH = 0.05
+#: ... or in a step: by more, if it has grown by at most this share since the fourth sixth. A worker
+#: opens its kept-alive connections with its first fan-out, which may come late.
+MAX_GROWTH_LATELY = 0.01
 #: Descriptors may grow by that share and this number: connections come and go.
 MAX_MORE_DESCRIPTORS = 5
 #: A process is judged if it has lived for this share of the run; younger ones are warming up.
@@ -49,23 +52,34 @@ class ProcessSeries:
         return late / early - 1
 
     @property
-    def more_descriptors(self) -> float:
-        """Growth of the number of its descriptors."""
-        early, late = second_and_last_sixth(self.descriptors)
-        return late - early
+    def verdict(self) -> str:
+        """`flat`, `one step` or `GROWS`: the worse of memory and descriptors."""
+        return max(
+            _verdict(self.rss_mb, 0), _verdict(self.descriptors, MAX_MORE_DESCRIPTORS), key=_WORSE
+        )
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether neither memory nor descriptors have grown."""
-        early, _ = second_and_last_sixth(self.descriptors)
-        allowed = MAX_MORE_DESCRIPTORS + MAX_GROWTH * early
-        return self.growth <= MAX_GROWTH and self.more_descriptors <= allowed
+
+_WORSE = ("flat", "one step", "GROWS").index
+
+
+def _verdict(values: Sequence[float], more: float) -> str:
+    """Whether values have grown by more than the allowed shares and `more`."""
+    early, late = second_and_last_sixth(values)
+    if late <= early * (1 + MAX_GROWTH) + more:
+        return "flat"
+    fourth = median(_sixth(values, 3))
+    return "one step" if late <= fourth * (1 + MAX_GROWTH_LATELY) + more else "GROWS"
 
 
 def second_and_last_sixth(values: Sequence[float]) -> tuple[float, float]:
     """Medians of the second and the last sixth; the first sixth is the warm-up."""
-    sixth = max(len(values) // 6, 1)
-    return median(values[sixth : 2 * sixth] or values), median(values[-sixth:])
+    return median(_sixth(values, 1)), median(_sixth(values, 5))
+
+
+def _sixth(values: Sequence[float], number: int) -> Sequence[float]:
+    """One of six parts of almost equal length; at least one value."""
+    start = number * len(values) // 6
+    return values[start : max((number + 1) * len(values) // 6, start + 1)]
 
 
 class ProcessWatch:
@@ -127,9 +141,7 @@ def table(series: Sequence[ProcessSeries], run_seconds: float) -> str:
     for each in series:
         rss, fds = second_and_last_sixth(each.rss_mb), second_and_last_sixth(each.descriptors)
         minutes = (each.seconds[-1] - each.seconds[0]) / 60
-        verdict = "flat" if each.is_flat else "GROWS"
-        if not each.judged(run_seconds):
-            verdict = "too short to judge"
+        verdict = each.verdict if each.judged(run_seconds) else "too short to judge"
         lines.append(
             f"{each.name:<22}{each.pid:>8}{minutes:>6.1f}{rss[0]:>8.1f} →{rss[1]:>7.1f}"
             f"{each.growth:>8.1%}{fds[0]:>6.0f} →{fds[1]:>5.0f}  {verdict}"

@@ -37,8 +37,8 @@ pytestmark = [
     pytest.mark.parametrize("seed", range(1, SEEDS + 1)),
 ]
 
-# Chunks of half a second: while the faults are in effect, and after them.
-DURING, AFTERWARDS = 5, 2
+# Chunks of a second: while the faults are in effect, and after them.
+DURING, AFTERWARDS = 3, 1
 AUDIO = "sendAudio"
 
 
@@ -49,33 +49,19 @@ async def happened(counts: Sequence[FaultCount]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_posts_to_one_listener_fail(faulty: FaultyStack, seed: int) -> None:
+async def test_posts_and_sockets_of_some_listeners_fail(faulty: FaultyStack, seed: int) -> None:
     async with live_session(faulty.clients, seed=seed) as live:
-        victim = live.of(INTERPRETED)[0]
-        one = victim.connection_ids[-1]
+        refused, reset = live.of(INTERPRETED)
+        blocked, *others = live.of("en")
+        one = refused.connection_ids[-1]
         with faulty.faults(
             seed,
-            PostDelay(ms=100, probability=0.3, connection=one),
-            PostThrottle(probability=0.3, connection=one),
-            PostError(probability=0.3, connection=one),
-            PostReset(probability=0.3, connection=one),
-            PostReset(probability=0.3, delivered=True, connection=one),
-        ) as counts:
-            await live.wait_for_chunks(DURING)
-            await happened(counts)
-        await live.wait_for_chunks(AFTERWARDS)
-        await live.assert_counters()
-    live.assert_right()
-    for listener in live.everybody:
-        if listener is not victim:
-            assert_nothing_lost(listener)
-
-
-async def test_sockets_of_listeners_fail(faulty: FaultyStack, seed: int) -> None:
-    async with live_session(faulty.clients, seed=seed) as live:
-        reset, blocked = live.of(INTERPRETED)[0], live.of("en")[0]
-        with faulty.faults(
-            seed,
+            # Refused and reset posts are tried again, each a post of its own.
+            PostThrottle(connection=one, nth=1),
+            PostError(connection=one, nth=3),
+            PostReset(connection=one, nth=4),
+            PostReset(connection=one, nth=5, delivered=True),
+            PostDelay(connection=one, ms=100),
             SocketReset(connection=reset.connection_ids[-1], nth=2),
             SocketBlackHole(connection=blocked.connection_ids[-1], nth=2, seconds=2),
             DisconnectLoss(probability=0.5),
@@ -86,9 +72,8 @@ async def test_sockets_of_listeners_fail(faulty: FaultyStack, seed: int) -> None
         await live.assert_counters()
     live.assert_right()
     assert len(reset.connection_ids) == 2
-    for listener in live.everybody:
-        if listener not in (reset, blocked):
-            assert_nothing_lost(listener)
+    for listener in (*others, *live.of("de"), live.elsewhere):
+        assert_nothing_lost(listener)
 
 
 async def test_sockets_of_sources_fail(faulty: FaultyStack, seed: int) -> None:
@@ -116,7 +101,7 @@ async def test_messages_arrive_late_twice_and_out_of_order(faulty: FaultyStack, 
             seed,
             MessageDelay(ms=150, probability=0.3),
             MessageDuplicate(probability=0.3),
-            MessageReorder(route=AUDIO, ms=700, probability=0.3),
+            MessageReorder(route=AUDIO, ms=1_200, probability=0.3),
         ) as counts:
             await live.wait_for_chunks(DURING)
             await happened(counts)
@@ -144,26 +129,15 @@ async def test_the_database_fails(faulty: FaultyStack, seed: int) -> None:
     live.assert_right()
 
 
-async def test_functions_die_in_the_middle_of_a_fan_out(faulty: FaultyStack, seed: int) -> None:
+async def test_functions_die_in_the_middle(faulty: FaultyStack, seed: int) -> None:
+    """Between two posts of a fan-out, or between two writes."""
     async with live_session(faulty.clients, seed=seed) as live:
         with faulty.faults(
             seed,
             FunctionKill(function="audio-processor", limit=2, probability=0.2),
             FunctionKill(function="broadcast", limit=2, probability=0.2),
-        ) as counts:
-            await live.wait_for_chunks(DURING)
-            await happened(counts)
-        await live.wait_for_chunks(AFTERWARDS)
-        await live.assert_counters()
-    live.assert_right()
-
-
-async def test_functions_die_between_two_writes(faulty: FaultyStack, seed: int) -> None:
-    async with live_session(faulty.clients, seed=seed) as live:
-        with faulty.faults(
-            seed,
             *(
-                FunctionKill(function=name, on="database", limit=3, probability=0.3)
+                FunctionKill(function=name, on="database", limit=2, probability=0.3)
                 for name in ("connect", "control", "disconnect")
             ),
         ) as counts:
@@ -172,5 +146,3 @@ async def test_functions_die_between_two_writes(faulty: FaultyStack, seed: int) 
         await live.wait_for_chunks(AFTERWARDS)
         await live.assert_counters()
     live.assert_right()
-    for listener in live.of("de"):
-        assert_nothing_lost(listener)

@@ -17,22 +17,32 @@ def series(rss_mb: list[float], descriptors: list[int] | None = None) -> Process
 
 
 def test_growth_while_warming_up_does_not_count() -> None:
-    assert series([20.0, 40, 60, 80, 90] + [100.0] * 25).is_flat
+    assert series([20.0, 40, 60, 80, 90] + [100.0] * 25).verdict == "flat"
 
 
-@pytest.mark.parametrize(("last", "flat"), [(104.9, True), (105.1, False), (90.0, True)])
-def test_memory_may_grow_by_a_twentieth(last: float, flat: bool) -> None:
-    one = series([100.0] * 25 + [last] * 5)
-    assert one.is_flat is flat
+@pytest.mark.parametrize(("last", "verdict"), [(104.9, "flat"), (105.1, "GROWS"), (90.0, "flat")])
+def test_memory_may_grow_by_a_twentieth(last: float, verdict: str) -> None:
+    assert series([100.0] * 25 + [last] * 5).verdict == verdict
+
+
+def test_one_step_is_not_growth() -> None:
+    assert series([100.0] * 12 + [120.0] * 18).verdict == "one step"
+    assert series([100.0] * 12 + [120.0] * 13 + [122.0] * 5).verdict == "GROWS"
+    assert series([100.0] * 30, [20] * 12 + [120] * 18).verdict == "one step"
+
+
+def test_steady_growth_is_growth() -> None:
+    assert series([100.0 + number for number in range(30)]).verdict == "GROWS"
+    assert series([100.0] * 30, [20 + number for number in range(30)]).verdict == "GROWS"
 
 
 def test_a_peak_does_not_count() -> None:
-    assert series([100.0] * 26 + [100, 180, 100, 100]).is_flat
+    assert series([100.0] * 26 + [100, 180, 100, 100]).verdict == "flat"
 
 
 def test_descriptors_may_not_grow() -> None:
-    assert series([100.0] * 30, [40] * 25 + [46] * 5).is_flat
-    assert not series([100.0] * 30, [40] * 25 + [48] * 5).is_flat
+    assert series([100.0] * 30, [40] * 25 + [46] * 5).verdict == "flat"
+    assert series([100.0] * 30, [40] * 25 + [48] * 5).verdict == "GROWS"
 
 
 def test_young_processes_are_not_judged() -> None:
