@@ -60,24 +60,32 @@ class Visitors:
 
     async def _visit(self, visitor: Wire) -> None:
         language = self._chance.choice((SOURCE, INTERPRETED, "de"))
-        joined = await visitor.ask(
-            "joinSession", sessionId=self._session_id, targetLanguage=language
-        )
-        self.outcomes[joined["type"]] += 1
-        await asyncio.sleep(_VISIT_SECONDS)
-        for message in await visitor.drained():
-            allowed = {language, SOURCE}
-            if message["type"] == "audio" and (
-                message["sessionId"] != self._session_id or message["language"] not in allowed
-            ):
-                self.wrong.append(message)
+        join = {"sessionId": self._session_id, "targetLanguage": language}
+        self.outcomes[await _ask(visitor, "joinSession", **join)] += 1
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_VISIT_SECONDS):
+                while True:
+                    self._check(await visitor.expect("audio"), language)
         match self._chance.randrange(3):
             case 0:
-                await visitor.ask("leaveSession")
+                await _ask(visitor, "leaveSession")
             case 1:
-                await visitor.ask("changeLanguage", targetLanguage="ja")
+                await _ask(visitor, "changeLanguage", targetLanguage="ja")
             case 2:
                 visitor.socket.transport.abort()
+
+    def _check(self, chunk: Message, language: str) -> None:
+        if chunk["sessionId"] != self._session_id or chunk["language"] not in {language, SOURCE}:
+            self.wrong.append(chunk)
+
+
+async def _ask(visitor: Wire, action: str, **fields: str) -> str:
+    """Send a request; returns the type of the reply. API Gateway's own errors have none."""
+    await visitor.send({"action": action, "requestId": action, **fields})
+    reply = await visitor.expect(
+        lambda message: message.get("requestId") == action or "connectionId" in message
+    )
+    return str(reply.get("type"))
 
 
 @dataclass
