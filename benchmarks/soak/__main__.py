@@ -160,6 +160,7 @@ class Soak:
         return {
             "chunks": audience.heard.chunks,
             "missing": audience.heard.missing,
+            "overtaken": audience.heard.overtaken,
             "repeated": audience.heard.repeated,
             "wrong": len(audience.heard.wrong),
             "wrong_samples": audience.heard.wrong[:3],

@@ -21,6 +21,8 @@ _HEARTBEAT = json.dumps({"action": "heartbeat"}).encode()
 _HEARTBEAT_SECONDS = 30
 # A listener that hears nothing for so long connects again, as the client does.
 _SILENT_SECONDS = 15
+# Chunks that are later than so many others are not waited for.
+_REMEMBERED = 50
 # A mean stay, and the longest pause before a listener returns (s).
 _STAY_SECONDS = 120.0
 _AWAY_SECONDS = 3.0
@@ -42,9 +44,11 @@ class Heard:
         self.chunks = 0
         #: Chunks of another session or language. It must stay empty.
         self.wrong: list[str] = []
-        #: Chunks that a listener's connection did not receive between two that it did.
+        #: Chunks that a connection has not received, although it received earlier and later ones.
         self.missing = 0
-        #: Chunks that arrived twice or after a later one.
+        #: Chunks that arrived after a later one.
+        self.overtaken = 0
+        #: Chunks that arrived twice.
         self.repeated = 0
         #: Why connections ended, and how joins went.
         self.events: Counter[str] = Counter()
@@ -62,8 +66,10 @@ class SoakListener(FrameClient):
         self._session_id = session_id
         self._languages = {language, source}
         self._heard = heard
-        # The last sequence number by language and epoch.
-        self._last: dict[tuple[str, str], int] = {}
+        # The source that it hears, the highest number of its chunks, and the lower ones missing.
+        self._source = ("", "")
+        self._highest = 0
+        self._gaps: set[int] = set()
 
     def upgraded(self) -> None:
         """Join the session."""
@@ -106,14 +112,24 @@ class SoakListener(FrameClient):
             or mark != base64.b64encode(sound_of(language)).decode()
         ):
             heard.wrong.append(f"{self.language} of {self._session_id} got {payload[:200]!r}")
-        last = self._last.get((language, epoch))
-        if last is not None:
-            step = int(seq) - last
-            if step <= 0:
-                heard.repeated += 1
-                return
-            heard.missing += step - 1
-        self._last = {(language, epoch): int(seq)}
+        self._count(int(seq), (language, epoch))
+
+    def _count(self, seq: int, source: tuple[str, str]) -> None:
+        heard = self._heard
+        if source != self._source:
+            self._source, self._highest, self._gaps = source, seq, set()
+        elif seq > self._highest:
+            missing = range(self._highest + 1, seq)
+            heard.missing += len(missing)
+            self._gaps = {each for each in self._gaps if each > seq - _REMEMBERED}
+            self._gaps.update(missing[-_REMEMBERED:])
+            self._highest = seq
+        elif seq in self._gaps:
+            self._gaps.discard(seq)
+            heard.missing -= 1
+            heard.overtaken += 1
+        else:
+            heard.repeated += 1
 
 
 class Audience:

@@ -49,9 +49,19 @@ class Visitors:
         self.outcomes: Counter[str] = Counter()
         #: Chunks of another session or language.
         self.wrong: list[Message] = []
+        self._visiting: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Visit, one after the other, until it is cancelled."""
+    def start(self) -> None:
+        """Start visiting, one after the other."""
+        self._visiting = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the visits."""
+        if self._visiting is not None:
+            self._visiting.cancel()
+            await asyncio.gather(self._visiting, return_exceptions=True)
+
+    async def _run(self) -> None:
         while True:
             with contextlib.suppress(OSError, WebSocketException, TimeoutError):
                 async with self._clients.connection() as visitor:
@@ -131,13 +141,18 @@ class LiveSession:
         return str(found)
 
     async def assert_counters(self) -> None:
-        """Check that roster and counters are those of the listeners, after the clean-ups."""
+        """End the visits; check that roster and counters are those of the listeners.
+
+        The clean-ups run before.
+        """
+        await self.visitors.stop()
         operator = Operator(self.clients.endpoints)
 
         def listeners() -> dict[str, str]:
             return {each.connection_ids[-1]: each.language for each in self.listeners}
 
-        assert await settle(operator, self.session_id, listeners, PATIENCE_SECONDS) == []
+        differences = await settle(operator, self.session_id, listeners, PATIENCE_SECONDS)
+        assert differences == []
 
 
 def assert_nothing_lost(listener: RecordingListener) -> None:
@@ -178,12 +193,11 @@ async def live_session(clients: StackClients, *, seed: int) -> AsyncIterator[Liv
         for each in live.of(INTERPRETED):
             while not any(map(_INTERPRETATION.__contains__, each.heard)):
                 await each.wait_for_chunks(1)
-        visiting = asyncio.create_task(visitors.run())
+        visitors.start()
         try:
             yield live
         finally:
-            visiting.cancel()
-            await asyncio.gather(visiting, return_exceptions=True)
+            await visitors.stop()
 
 
 async def _start_speaker(clients: StackClients, spawn: Spawn, user: str, first: int) -> str:

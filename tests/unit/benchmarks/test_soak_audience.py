@@ -45,11 +45,11 @@ async def test_another_session_language_or_sound_is_wrong(heard: Heard, payload:
     assert len(heard.wrong) == 1
 
 
-async def test_gaps_and_repetitions_are_counted(heard: Heard) -> None:
+async def test_gaps_late_chunks_and_repetitions_are_counted(heard: Heard) -> None:
     one = listener(heard)
     for seq in (1, 2, 2, 5, 4, 6):
         one.text_received(chunk(seq))
-    assert (heard.missing, heard.repeated) == (2, 2)
+    assert (heard.missing, heard.overtaken, heard.repeated) == (1, 1, 1)
 
 
 async def test_a_refused_join_fails(heard: Heard) -> None:
