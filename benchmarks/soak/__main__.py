@@ -30,7 +30,7 @@ import uvloop
 
 from benchmarks.cpu_time import children, command_line
 from benchmarks.soak.audience import Audience, Heard, sound_of
-from benchmarks.soak.process_watch import ProcessWatch, table
+from benchmarks.soak.process_watch import STACK, ProcessWatch, table
 from cli.options import Connector
 from client.connection.reconnecting import ReconnectingConnection
 from client.errors import ClientError
@@ -255,7 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = (*UNTHROTTLED, f"--faults={plan}", f"--set=SHARD_SIZE={_SHARD_SIZE}")
         log("starting the local stack")
         with launch(extra_args=extra) as endpoints:
-            watch = ProcessWatch({stack_pid(): "stack", os.getpid(): "clients"}, series)
+            watch = ProcessWatch({stack_pid(): STACK, os.getpid(): "clients"}, series)
             result = uvloop.run(Soak(endpoints, options).run(watch))
             happened = occurrences(endpoints)
     judged = [each for each in watch.series if each.judged(seconds)]

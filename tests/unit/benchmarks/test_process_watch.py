@@ -25,15 +25,23 @@ def test_memory_may_grow_by_a_twentieth(last: float, verdict: str) -> None:
     assert series([100.0] * 25 + [last] * 5).verdict == verdict
 
 
-def test_one_step_is_not_growth() -> None:
-    assert series([100.0] * 12 + [120.0] * 18).verdict == "one step"
-    assert series([100.0] * 12 + [120.0] * 13 + [122.0] * 5).verdict == "GROWS"
-    assert series([100.0] * 30, [20] * 12 + [120] * 18).verdict == "one step"
+def test_kept_connections_are_not_growth() -> None:
+    step = [20] * 12 + [120] * 18
+    assert series([60.0] * 12 + [66.0] * 18, step).verdict == "connections"
+    assert series([60.0] * 12 + [70.0] * 18, step).verdict == "GROWS"
+    assert series([60.0] * 30, [20] * 12 + [150] * 18).verdict == "GROWS"
+    assert series([60.0] * 30, [900] * 12 + [990] * 18).verdict == "GROWS"
+
+
+def test_the_database_may_fill_its_caches() -> None:
+    one = series([100.0] * 25 + [120.0] * 5)
+    one.name = "dynalite"
+    assert one.verdict == "flat"
 
 
 def test_steady_growth_is_growth() -> None:
     assert series([100.0 + number for number in range(30)]).verdict == "GROWS"
-    assert series([100.0] * 30, [20 + number for number in range(30)]).verdict == "GROWS"
+    assert series([100.0] * 30, [200 + number for number in range(30)]).verdict == "GROWS"
 
 
 def test_a_peak_does_not_count() -> None:
@@ -42,7 +50,7 @@ def test_a_peak_does_not_count() -> None:
 
 def test_descriptors_may_not_grow() -> None:
     assert series([100.0] * 30, [40] * 25 + [46] * 5).verdict == "flat"
-    assert series([100.0] * 30, [40] * 25 + [48] * 5).verdict == "GROWS"
+    assert series([100.0] * 30, [400] * 25 + [426] * 5).verdict == "GROWS"
 
 
 def test_young_processes_are_not_judged() -> None:
