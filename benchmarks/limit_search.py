@@ -89,7 +89,9 @@ async def measure_all(
     """Measure all audiences that the options name, or find the limit."""
 
     async def measure_one(count: int) -> Measurement:
-        return await measure(count, stream)
+        measured = await measure(count, stream)
+        log(f"{count} listeners: {measured['missing']} missing, p99 {measured['p99_ms']} ms")
+        return measured
 
     if options.find_limit:
         return [await find_limit(measure_one, options.listeners[-1])]
@@ -114,7 +116,6 @@ async def find_limit(measure: Callable[[int], Awaitable[Measurement]], start: in
     while len(steps) < MOST_STEPS and below < count < above:
         measured = await measure(count)
         steps.append({name: measured[name] for name in ("listeners", "missing", "p99_ms")})
-        log(f"limit search: {steps[-1]}")
         if within_limit(measured):
             below, best = count, measured
         else:
