@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from benchmarks.cpu_time import role_times, spent_by_role
+from benchmarks.cpu_time import read_cpu
 from benchmarks.crowd import CrowdProcess, crowd_process
 from benchmarks.figures import microseconds_each
 from benchmarks.limit_search import StreamOptions, add_options, measure_all, stream_options
@@ -52,15 +52,19 @@ class Bare:
         arguments = (self._posts_url, options.chunks, options.chunk_ms, first_seq)
         async with _python("benchmarks.bare_sender", *map(str, arguments)) as sender:
             await _line(sender, _START_SECONDS)
-            before = role_times()
+            before = read_cpu()
             assert sender.stdin is not None
             sender.stdin.write(b"\n")
             await _line(sender, options.seconds + _STREAM_MARGIN_SECONDS)
             await self._crowd.wait(options.drain_seconds)
-            spent = spent_by_role(before, role_times())
+            after = read_cpu()
         figures = await self._crowd.figures(options.playout_ms)
-        cpu = microseconds_each(spent, figures["delivered"])
-        return {"listeners": listeners, **figures, "cpu_us": cpu}
+        return {
+            "listeners": listeners,
+            **figures,
+            "cpu_us": microseconds_each(after.spent_since(before), figures["delivered"]),
+            "cores_elsewhere": after.cores_elsewhere_since(before),
+        }
 
 
 @asynccontextmanager

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,17 +78,33 @@ def role_of(command: str) -> str:
     return next((role for part, role in _ROLES.items() if part in command), OTHERS)
 
 
-def role_times() -> dict[int, RoleTime]:
-    """Times of this process and its descendants, by process ID."""
+@dataclass(frozen=True)
+class CpuReading:
+    """CPU times so far (s): of processes by ID, and of the whole machine; and when (monotonic)."""
+
+    processes: Mapping[int, RoleTime]
+    machine: float
+    at: float
+
+    def spent_since(self, before: CpuReading) -> dict[str, float]:
+        """Seconds by role since an earlier reading, of processes that still run."""
+        spent = dict.fromkeys(ROLES, 0.0)
+        for pid, (role, seconds) in self.processes.items():
+            earlier = before.processes.get(pid)
+            spent[role] += seconds - (earlier.seconds if earlier else 0.0)
+        return spent
+
+    def cores_elsewhere_since(self, before: CpuReading) -> float:
+        """Cores that all other processes of the machine used on average, and its host took."""
+        spent = self.machine - before.machine - sum(self.spent_since(before).values())
+        return round(max(0.0, spent) / (self.at - before.at), 2)
+
+
+def read_cpu() -> CpuReading:
+    """Read the times of this process and its descendants, and of the machine."""
     pids = {os.getpid()} | descendants(os.getpid())
-    return {pid: RoleTime(role_of(command_line(pid)), own_cpu_seconds(pid)) for pid in pids}
-
-
-def spent_by_role(
-    before: Mapping[int, RoleTime], after: Mapping[int, RoleTime]
-) -> dict[str, float]:
-    """CPU seconds between two measurements, of processes that still run at the second."""
-    spent = dict.fromkeys(ROLES, 0.0)
-    for pid, (role, seconds) in after.items():
-        spent[role] += seconds - (before[pid].seconds if pid in before else 0.0)
-    return spent
+    times = {pid: RoleTime(role_of(command_line(pid)), own_cpu_seconds(pid)) for pid in pids}
+    # user, nice, system, idle, iowait, irq, softirq, steal
+    fields = [int(field) for field in (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]]
+    busy = sum(fields) - fields[3] - fields[4]
+    return CpuReading(times, busy / _TICKS_PER_SECOND, time.monotonic())

@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import base64
 import json
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,7 +22,7 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.bare import bare
-from benchmarks.cpu_time import ROLES, role_times, spent_by_role
+from benchmarks.cpu_time import ROLES, read_cpu
 from benchmarks.crowd import CrowdProcess, crowd_process
 from benchmarks.figures import log, microseconds_each
 from benchmarks.limit_search import StreamOptions, add_options, measure_all, stream_options
@@ -75,12 +74,12 @@ class Live:
         log(f"joined in {seconds:.1f} s; {options.chunks} chunks of {options.chunk_ms} ms follow")
         first_seq, self._next_seq = self._next_seq, self._next_seq + options.chunks
         await self._crowd.start(options.chunks, options.chunk_ms, first_seq)
-        before = role_times()
+        before = read_cpu()
         last, requests = await speak(
             self._speaker, options.chunks, options.chunk_ms, self._endpoints, first_seq
         )
         await self._crowd.wait(options.drain_seconds)
-        spent = spent_by_role(before, role_times())
+        after = read_cpu()
         figures = await self._crowd.figures(options.playout_ms)
         return {
             "listeners": listeners,
@@ -88,7 +87,8 @@ class Live:
             "last_chunk_intact": _carry(await self._crowd.samples(), last),
             "dynamodb_requests_per_chunk": round(requests, 2),
             "joins_per_s": round(joining / seconds, 1) if joining else None,
-            "cpu_us": microseconds_each(spent, figures["delivered"]),
+            "cpu_us": microseconds_each(after.spent_since(before), figures["delivered"]),
+            "cores_elsewhere": after.cores_elsewhere_since(before),
         }
 
 
@@ -117,13 +117,11 @@ def _carry(messages: list[str], chunk: bytes) -> bool:
 async def _settle() -> None:
     """Wait until the processes are idle. Raises TimeoutError."""
     async with asyncio.timeout(_SETTLING_SECONDS):
-        before = role_times()
+        before = read_cpu()
         while True:
-            started_at = time.monotonic()
             await asyncio.sleep(_IDLE_INTERVAL_SECONDS)
-            after = role_times()
-            spent = sum(spent_by_role(before, after).values())
-            if spent / (time.monotonic() - started_at) < _IDLE_CORES:
+            after = read_cpu()
+            if sum(after.spent_since(before).values()) / (after.at - before.at) < _IDLE_CORES:
                 return
             before = after
 
@@ -150,9 +148,9 @@ def report(result: dict[str, Any]) -> None:
     """Print a table of both measurements."""
     rows = {"live": result, **({"bare": result["bare"]} if "bare" in result else {})}
     log(f"\n{result['listeners']} listeners")
-    log(f"{'':6}{'p50 ms':>9}{'p99 ms':>9}{'missing':>9}   CPU µs a delivery:")
+    log(f"{'':6}{'p50 ms':>9}{'p99 ms':>9}{'missing':>9}{'elsewhere':>11}   CPU µs a delivery:")
     for name, row in rows.items():
-        figures = f"{row['p50_ms']:9}{row['p99_ms']:9}{row['missing']:9}"
+        figures = f"{row['p50_ms']:9}{row['p99_ms']:9}{row['missing']:9}{row['cores_elsewhere']:11}"
         log(f"{name:6}{figures}   " + ", ".join(f"{k} {v}" for k, v in row["cpu_us"].items()))
     if "bare" in result:
         log(", ".join(f"{name} {result[name]}" for name in RATIOS) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.cpu_time import RoleTime, role_of, spent_by_role
+from benchmarks.cpu_time import CpuReading, RoleTime, role_of
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,11 @@ def test_a_command_line_tells_the_role(command: str, role: str) -> None:
     assert role_of(command) == role
 
 
-def test_time_is_spent_between_two_measurements() -> None:
-    before = {1: RoleTime("gateway", 5.0), 2: RoleTime("functions", 1.0)}
-    after = {1: RoleTime("gateway", 7.0), 3: RoleTime("functions", 0.5)}
-    spent = spent_by_role(before, after)
+def test_time_is_spent_between_two_readings() -> None:
+    before = CpuReading({1: RoleTime("gateway", 5.0), 2: RoleTime("functions", 1.0)}, 100.0, 50.0)
+    after = CpuReading({1: RoleTime("gateway", 7.0), 3: RoleTime("functions", 0.5)}, 105.0, 54.0)
+    spent = after.spent_since(before)
     assert spent["gateway"] == 2.0
     assert spent["functions"] == 0.5
     assert spent["clients"] == 0.0
+    assert after.cores_elsewhere_since(before) == 0.62
