@@ -27,6 +27,10 @@ CONNECTIONS = "lingocast-dev-connections"
 
 Row = dict[str, Any]
 
+_FILLING = b"x" * 120_000
+# Many times the gateway's buffer and those of the sockets.
+_MAX_FILLING_POSTS = 300
+
 # The attributes of a connection's row before it joins a session.
 _BEFORE_JOINING = {
     "connectionId",
@@ -50,6 +54,9 @@ class Operator:
         self._database: Any = session.client(
             "dynamodb", endpoint_url=endpoints.dynamodb_url, config=config
         )
+        self._gateway: Any = session.client(
+            "apigatewaymanagementapi", endpoint_url=endpoints.management_url, config=config
+        )
         self._lambda: Any = session.client(
             "lambda", endpoint_url=endpoints.lambda_url, config=config
         )
@@ -62,6 +69,15 @@ class Operator:
             Payload=json.dumps(event).encode(),
         )
         return json.load(answer["Payload"])
+
+    async def fill_buffer(self, connection_id: str) -> None:
+        """Post to a client that does not read until API Gateway refuses more."""
+        with contextlib.suppress(self._gateway.exceptions.LimitExceededException):
+            for _ in range(_MAX_FILLING_POSTS):
+                await asyncio.to_thread(
+                    self._gateway.post_to_connection, ConnectionId=connection_id, Data=_FILLING
+                )
+            raise AssertionError("the client still reads")
 
     async def session(self, session_id: str) -> Row:
         """A session's row; empty if there is none."""
