@@ -10,10 +10,13 @@ from shared.fanout.slow_recipients import SlowRecipients
 from shared.models.delivery import Outcome
 
 
-@pytest.mark.parametrize("refusal", [Outcome.SLOW, Outcome.THROTTLED])
-def test_a_recipient_refused_twice_in_a_row_is_skipped_for_a_second(refusal: Outcome) -> None:
+@pytest.mark.parametrize(("refusal", "times"), [(Outcome.SLOW, 2), (Outcome.THROTTLED, 6)])
+def test_a_recipient_refused_several_times_in_a_row_is_skipped_for_a_second(
+    refusal: Outcome, times: int
+) -> None:
     recipients = SlowRecipients()
-    recipients.note([("a", refusal), ("b", Outcome.SENT)], 0.0)
+    for _ in range(times - 1):
+        recipients.note([("a", refusal), ("b", Outcome.SENT)], 0.0)
     assert (recipients.slow(), recipients.skipped(0.0)) == (set(), set())
     recipients.note([("a", refusal), ("b", Outcome.SENT)], 0.2)
     assert (recipients.slow(), recipients.skipped(1.19)) == ({"a"}, {"a"})
