@@ -117,24 +117,38 @@ class RequestRefusedError(ClientError):
     """The service refused a request.
 
     `code` comes from the catalogue in `shared.models.errors`, or is GATEWAY_FAULT when the gateway
-    in front of the service failed. `retryable` says whether the same request may succeed later.
+    in front of the service failed. `retryable` says whether the same request may succeed later, and
+    `retry_after_ms` when the service asks to repeat it.
     """
 
     def __init__(
-        self, code: str, status: int, message: str, *, retryable: bool, action: str | None = None
+        self,
+        code: str,
+        status: int,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_ms: int | None = None,
+        action: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.status = status
         self.message = message
         self.retryable = retryable
+        self.retry_after_ms = retry_after_ms
         self.action = action
 
     @classmethod
     def from_message(cls, error: ErrorMessage) -> RequestRefusedError:
         """Build the exception for an `error` message of the server."""
         return cls(
-            error.code, error.status, error.message, retryable=error.retryable, action=error.action
+            error.code,
+            error.status,
+            error.message,
+            retryable=error.retryable,
+            retry_after_ms=error.retry_after_ms,
+            action=error.action,
         )
 
     def as_retryable(self) -> RequestRefusedError:

@@ -34,6 +34,8 @@ STEADY_SECONDS = 10.0
 # listeners dropped together do not return together.
 _FIRST_CEILING_SECONDS = 0.5
 _LAST_CEILING_SECONDS = 8.0
+# How often a client repeats a request because the service asks it to.
+MAX_ASKED_RETRIES = 5
 # Close code that a client sees when the service deletes its connection: it was displaced.
 # https://github.com/boto/boto3/issues/3789
 _DELETED_CODE = 1000
@@ -114,7 +116,19 @@ class Reconnection:
             raise ReconnectTimeoutError(self._grace, fault)
         ceiling = self._ceiling
         self._ceiling = min(2 * ceiling, _LAST_CEILING_SECONDS)
-        return min(self._random_fraction() * ceiling, remaining)
+        asked = asked_delay(fault, self._random_fraction)
+        return min(self._random_fraction() * ceiling if asked is None else asked, remaining)
+
+
+def asked_delay(fault: ClientError, random_fraction: RandomFraction) -> float | None:
+    """Seconds to wait before a request is repeated, if the service asks to repeat it.
+
+    Random between half and one and a half of what it asks for, so that clients refused together do
+    not return together.
+    """
+    if not isinstance(fault, RequestRefusedError) or fault.retry_after_ms is None:
+        return None
+    return fault.retry_after_ms / 1_000 * (0.5 + random_fraction())
 
 
 def _removed_by_service(fault: ClientError) -> bool:

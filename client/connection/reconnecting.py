@@ -23,7 +23,7 @@ from client.connection.catching_up import CatchUpCounts
 from client.connection.link import Opener
 from client.connection.supervisor import ConnectionSupervisor
 from client.connection.websocket import Connection
-from client.errors import ConnectionLostError, UnavailableError
+from client.errors import ConnectionLostError, RequestRefusedError, UnavailableError
 from client.playback.capture import Sleep
 from client.protocol.announcement_requests import AnnouncementRequests
 from client.protocol.events import Event
@@ -161,16 +161,21 @@ class ReconnectingConnection(
     async def _retrying(self, ask: Callable[[Connection], Awaitable[_Result]]) -> _Result:
         """Send a request, again over the next connection if this one is lost before the reply.
 
-        Requests are idempotent. The time is bounded by that of the reconnection.
+        Also again if the service is busy and asks for that. Requests are idempotent. The time is
+        bounded by that of the reconnection and by the number of such retries.
         """
-        connection: Connection | None = None
+        lost: Connection | None = None
+        retries = 0
         while True:
-            connection = await self._supervisor.next_connection(after=connection)
+            connection = await self._supervisor.next_connection(after=lost)
             try:
                 with self._supervisor.request_in_progress():
                     return await ask(connection)
             except ConnectionLostError:
-                continue
+                lost = connection
+            except RequestRefusedError as refused:
+                await self._supervisor.wait_as_asked(refused, retries)
+                retries += 1
 
 
 # The connections that flows accept.

@@ -14,7 +14,13 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from client.changes import Changes
-from client.connection.backoff import HeldSeat, RandomFraction, Reconnection
+from client.connection.backoff import (
+    MAX_ASKED_RETRIES,
+    HeldSeat,
+    RandomFraction,
+    Reconnection,
+    asked_delay,
+)
 from client.connection.catching_up import CatchUpCounts, CatchUpMonitor
 from client.connection.clock_offset import ClockOffset
 from client.connection.event_queue import EventQueue
@@ -26,7 +32,12 @@ from client.connection.rollover import (
     seconds_until_clock_check,
 )
 from client.connection.websocket import Connection
-from client.errors import ClientError, ConnectionLostError, FellBehindError
+from client.errors import (
+    ClientError,
+    ConnectionLostError,
+    FellBehindError,
+    RequestRefusedError,
+)
 from client.playback.capture import Sleep
 from client.protocol.announcements import AnnouncementTracker
 from client.protocol.events import (
@@ -68,6 +79,7 @@ class ConnectionSupervisor:
         self._reconnection = Reconnection(
             grace_seconds=grace_seconds, random_fraction=random_fraction
         )
+        self._reconnects = grace_seconds > 0
         self._clock = clock
         self._sleep = sleep
         self._alarm = alarm
@@ -80,7 +92,7 @@ class ConnectionSupervisor:
         self._changes = Changes()
         self._heard = HeardPositions()
         self._catch_up_monitor = CatchUpMonitor(
-            clock, sleep, random_fraction, enabled=grace_seconds > 0
+            clock, sleep, random_fraction, enabled=self._reconnects
         )
         self._task: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -286,6 +298,16 @@ class ConnectionSupervisor:
         task = asyncio.create_task(retire())
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
+
+    async def wait_as_asked(self, refused: RequestRefusedError, retries: int) -> None:
+        """Wait until a refused request may be repeated, if the service asks for that.
+
+        Raises `refused` if it does not, has asked too often, or if reconnection is disabled.
+        """
+        delay = asked_delay(refused, self._random_fraction)
+        if delay is None or retries >= MAX_ASKED_RETRIES or not self._reconnects:
+            raise refused
+        await self._sleep(delay)
 
     async def _reconnect(self, lost: Link, fault: ClientError) -> Link:
         """Open a connection and rejoin with the seat. Raises ClientError."""

@@ -145,13 +145,14 @@ class Dashboard:
             self._metrics.by_dimensions(spec, "RequestsRefused", ("Reason",), MINUTE)
             for spec in flooded
         ]
+        overdue = self._metrics.of_service(CONTROL, "OverdueRequestsRefused", period=MINUTE)
         closed = [
             self._metrics.of_service(spec, "AbusiveConnectionsClosed", period=MINUTE)
             for spec in flooded
         ]
         delayed = self._metrics.of_service(CONNECT, "HandshakesDelayed", period=MINUTE)
         return [
-            graph("Requests refused a minute, by reason", refused),
+            graph("Requests refused a minute, by reason", [*refused, overdue]),
             graph("Abusive connections closed a minute", [total(closed, MINUTE, "closed")]),
             graph("Handshakes delayed a minute", [delayed]),
         ]

@@ -34,7 +34,7 @@ def build(app: ControlApp) -> LambdaHandler:
         UnmuteBroadcast: app.control_service.unmute_broadcast,
         SetVolume: app.control_service.set_volume,
         EndSession: app.session_service.end_session,
-        JoinSession: replay_after(app.join_service.join_session),
+        JoinSession: app.join_bound.bounded(replay_after(app.join_service.join_session)),
         ChangeLanguage: app.membership_service.change_language,
         LeaveSession: app.membership_service.leave_session,
         Authenticate: app.authentication.authenticate,

@@ -20,21 +20,13 @@ import msgspec
 import pycurl
 from botocore.exceptions import BotoCoreError, ClientError
 
+from shared.data_access.errors import THROTTLING
 from shared.utils.ca_bundle import default_ca_bundle
 from shared.utils.clock import Clock
 from shared.utils.sigv4 import Credentials, SignerSource, host_of
 
 _API = "DynamoDB_20120810."
 _CONTENT_TYPE = "application/x-amz-json-1.0"
-#: Codes of requests that DynamoDB throttles:
-#: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
-THROTTLING = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-    }
-)
 # Longest pause before a retry (s); the actual one is random.
 _PAUSE_SECONDS = 0.05
 

@@ -6,6 +6,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from shared.models.errors import ErrorCode, LingocastError
 
+# Codes of requests that DynamoDB throttles:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+THROTTLING = frozenset(
+    {"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
+)
+# DynamoDB counts a partition's requests by the second.
+_THROTTLED_MS = 1_000
 # HTTP statuses of requests that were not applied.
 _REFUSALS = range(400, 500)
 
@@ -16,8 +23,14 @@ class StoreUnavailableError(LingocastError):
     `cause` is for logs. `uncertain` means that a write may have been applied nevertheless.
     """
 
-    def __init__(self, cause: str, *, uncertain: bool = False) -> None:
-        super().__init__(ErrorCode.UNAVAILABLE, "the service is busy; try again in a moment")
+    def __init__(
+        self, cause: str, *, uncertain: bool = False, retry_after_ms: int | None = None
+    ) -> None:
+        super().__init__(
+            ErrorCode.UNAVAILABLE,
+            "the service is busy; try again in a moment",
+            retry_after_ms=retry_after_ms,
+        )
         self.cause = cause
         self.uncertain = uncertain
 
@@ -31,8 +44,10 @@ def unavailable(operation: str, error: BotoCoreError | ClientError) -> StoreUnav
     """Convert a failure of `operation`, without the request's values."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = error.response.get("Error", {}).get("Code", "")
         return StoreUnavailableError(
-            f"{operation}: {error.response.get('Error', {}).get('Code', '')}",
+            f"{operation}: {code}",
             uncertain=status not in _REFUSALS or is_retried(error),
+            retry_after_ms=_THROTTLED_MS if code in THROTTLING else None,
         )
     return StoreUnavailableError(f"{operation}: {type(error).__name__}", uncertain=True)

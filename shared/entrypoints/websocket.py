@@ -123,6 +123,7 @@ def _envelope(error: LingocastError, head: Head) -> ErrorMessage:
         code=error.code,
         message=error.message,
         retryable=kind.retryable,
+        retry_after_ms=error.retry_after_ms,
         action=head.action,
         request_id=head.request_id,
     )

@@ -142,13 +142,15 @@ CATALOGUE: dict[ErrorCode, ErrorKind] = {
 class LingocastError(Exception):
     """An error with a catalogue code that is reported to the client.
 
-    `message` is sent unchanged: it names the field and the remedy, never internals.
+    `message` is sent unchanged: it names the field and the remedy, never internals. Clients repeat
+    the request about `retry_after_ms` later, if it is given.
     """
 
-    def __init__(self, code: ErrorCode, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str, *, retry_after_ms: int | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.retry_after_ms = retry_after_ms
 
 
 class NeverAllowedError(LingocastError):

@@ -216,6 +216,7 @@ class ErrorMessage(Reply, frozen=True, kw_only=True, tag="error"):
     code: str
     message: str
     retryable: bool
+    retry_after_ms: int | None = None
     action: str | None = None
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from shared.admission.abusive_connections import AbusiveConnections
 from shared.admission.address_store import AbusiveAddressStore
 from shared.admission.handshake_delays import HandshakeDelays
+from shared.admission.queue_bound import QueueBound
 from shared.data_access.connections_repository import ConnectionsRepository
 from shared.data_access.interpreter_channels import InterpreterChannels
 from shared.data_access.interpreter_leases import InterpreterLeases
@@ -93,6 +94,10 @@ class App:
         return AbusiveConnections(
             self._aws.sender, self._abusive_addresses, self.clock, self.telemetry
         )
+
+    @cached_property
+    def join_bound(self) -> QueueBound:
+        return QueueBound(self.clock, self.telemetry)
 
     @cached_property
     def handshake_delays(self) -> HandshakeDelays:

@@ -76,9 +76,19 @@ class Clients(ABC):
             assert reply["type"] == spec.reply.__struct_config__.tag
         return reply
 
-    def ask_text(self, connection: str, text: str, function: str = "control") -> Message:
-        """Send any text to a function that replies. Returns the reply."""
-        result = self._invoke(function, connection, "$default", text)
+    def ask_text(
+        self,
+        connection: str,
+        text: str,
+        function: str = "control",
+        *,
+        arrived_at: int | None = None,
+    ) -> Message:
+        """Send any text to a function that replies. Returns the reply.
+
+        It reached the gateway at `arrived_at` (ms) or now.
+        """
+        result = self._invoke(function, connection, "$default", text, arrived_at)
         assert result["statusCode"] == 200
         reply: Message = json.loads(result["body"])
         return reply

@@ -52,6 +52,15 @@ def test_clients_dropped_together_reconnect_apart() -> None:
     ] == [0, 0.25]
 
 
+def test_waits_as_the_service_asks_and_apart_from_others() -> None:
+    asked = RequestRefusedError("UNAVAILABLE", 503, "m", retryable=True, retry_after_ms=4_000)
+    assert [
+        _started(random_fraction).delay_after(asked, SPEAKER, 100)
+        for random_fraction in (0, 0.5, 1)
+    ] == [2, 4, 6]
+    assert _started(1.0).delay_after(asked, SPEAKER, 155) == 5, "not beyond the deadline"
+
+
 def test_the_last_attempt_is_made_when_the_time_is_over_and_none_after_it() -> None:
     reconnection = _started()
     for _ in range(5):

@@ -99,6 +99,37 @@ async def test_a_listener_comes_back_in_the_language_that_it_heard_last() -> Non
     assert [join.get("resumeToken") for join in joins] == [None, joined.resume_token]
 
 
+def _busy() -> dict[str, object]:
+    return {**_error("UNAVAILABLE", retryable=True), "retryAfterMs": 3_000}
+
+
+async def test_a_refused_join_is_repeated_when_the_service_asks_for_it() -> None:
+    service, clock = FakeService(), FakeClock()
+    service.refusals = [_busy(), _busy()]
+    async with steadfast(service, clock) as (connection, _):
+        started_at = clock.monotonic()
+        assert (await connection.join(SESSION, "es")).session_id == SESSION
+        assert clock.monotonic() - started_at == 2 * 4.5  # the latest moment for each
+    assert [request["action"] for request in service.requests] == ["joinSession"] * 3
+
+
+async def test_a_join_that_is_refused_again_and_again_fails() -> None:
+    service = FakeService()
+    service.refusals = [_busy() for _ in range(10)]
+    async with steadfast(service, FakeClock()) as (connection, _):
+        with pytest.raises(RequestRefusedError, match="UNAVAILABLE"):
+            await connection.join(SESSION, "es")
+    assert len(service.requests) == 6
+
+
+async def test_a_client_that_does_not_reconnect_does_not_repeat_a_refused_join() -> None:
+    service = FakeService()
+    service.refusals = [_busy()]
+    async with steadfast(service, FakeClock(), grace_seconds=0) as (connection, _):
+        with pytest.raises(RequestRefusedError, match="UNAVAILABLE"):
+            await connection.join(SESSION, "es")
+
+
 async def test_an_interpreter_waits_until_its_own_seat_is_free() -> None:
     service = FakeService()
     async with steadfast(service, FakeClock()) as (connection, _):
