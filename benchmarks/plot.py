@@ -162,6 +162,16 @@ def main() -> None:
             limit=400,
         )
     )
+    (FOLDER / "simulation.svg").write_text(
+        bars(
+            "Simulated: from receipt of a chunk to its last post (median)",
+            "ms",
+            [
+                (f"{row['listeners']} listeners, chunkMs {row['chunk_ms']}", row["chunk_p50_ms"])
+                for row in results["simulation"]["rows"]
+            ],
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def environment_of(spec: FunctionSpec, address: str) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "ASIAEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_ENDPOINT_URL": address,
+        "AWS_ENDPOINT_URL_DYNAMODB": address,
         "AWS_ENDPOINT_URL_LAMBDA": address,
         "POWERTOOLS_SERVICE_NAME": spec.name,
         "POWERTOOLS_METRICS_NAMESPACE": "Lingocast",
