@@ -47,10 +47,10 @@ class SlowRecipients:
         A post that failed, or that the deadline cut off, says nothing about its recipient.
         """
         for connection_id, outcome in outcomes:
-            if weight := _WEIGHTS.get(outcome):
-                self._note_refusal(connection_id, weight, now)
-            elif outcome is Outcome.SENT or outcome is Outcome.GONE:
+            if outcome is Outcome.SENT or outcome is Outcome.GONE:
                 self._refusals.pop(connection_id, None)
+            elif weight := _WEIGHTS.get(outcome):
+                self._note_refusal(connection_id, weight, now)
 
     def _note_refusal(self, connection_id: str, weight: int, now: float) -> None:
         refusals = self._refusals.setdefault(connection_id, _Refusals())

@@ -157,6 +157,36 @@ async def test_a_free_channel_needs_no_takeover() -> None:
     assert "takeOver" not in service.actions()
 
 
+class Congested(Turns):
+    """Asks for chunks of 200 ms after the first one, and notes each chunk's duration."""
+
+    def __init__(self) -> None:
+        super().__init__(free=True)
+        self.chunk_ms: list[int | None] = []
+
+    async def _sendAudio(self, connection: ServerConnection, request: dict[str, Any]) -> None:  # noqa: N802
+        await super()._sendAudio(connection, request)
+        self.chunk_ms.append(request.get("chunkMs"))
+        if self.chunks == 1:
+            hint = {"type": "audioFormatHint", "sessionId": SESSION, "chunkMs": 200}
+            await connection.send(json.dumps(hint))
+
+
+async def test_an_interpreter_sends_longer_chunks_on_request() -> None:
+    service, told = Congested(), asyncio.Event()
+    async with serving(service.handle) as url, connect(url) as connection:
+        report = await interpret(
+            connection,
+            SESSION,
+            "es",
+            lambda audio_format: Hesitant(told, audio_format),
+            start=Start.NOW,
+            hooks=Hooks(on_notice=lambda notice: told.set()),
+        )
+    assert service.chunk_ms == [None, 200, None]
+    assert report.stream.sent == CHUNKS
+
+
 async def test_a_displaced_interpreter_sends_nothing_until_promoted() -> None:
     service, reasons = Turns(free=True), list[str]()
     service.displaces_after = 1
