@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 
 from shared.utils.settings import (
     INTERPRETATION_ENGINES,
+    SHARD_SIZE,
     SettingsError,
     check_tunable,
     tunable,
 )
 from shared.utils.text_arguments import NOT_UTF8, is_text
 
-# Replaces the settings of stages in every local run: engines that need no AWS.
-LOCAL_SETTINGS = {INTERPRETATION_ENGINES: "aws,offline,scripted"}
+_MAX_AUDIENCE = 10_000
+_MIN_SHARD_SIZE = 500
+
+
+def shard_size(cores: int) -> int:
+    """Recipients of one function, if all functions and the gateway share this machine's cores.
+
+    A post costs the gateway about as much as its sender, so that more senders than half of the
+    cores only add work (docs/decisions/0038-price-of-a-delivery.md).
+    """
+    senders = max(1, cores // 2)
+    return max(_MIN_SHARD_SIZE, _MAX_AUDIENCE // senders)
+
+
+# Replaces the settings of stages in every local run: engines that need no AWS, and shards for
+# functions without a core of their own.
+LOCAL_SETTINGS = {
+    INTERPRETATION_ENGINES: "aws,offline,scripted",
+    SHARD_SIZE: str(shard_size(os.cpu_count() or 1)),
+}
 # Services that functions call and the local stack does not have; the default is AWS.
 _ENDPOINTS = tuple(
     f"AWS_ENDPOINT_URL_{service}" for service in ("POLLY", "TRANSCRIBE_STREAMING", "TRANSLATE")

@@ -13,6 +13,7 @@ import msgspec
 from shared.data_access.errors import StoreUnavailableError
 from shared.fanout.audience import Audience, LanguageAudience
 from shared.fanout.rosters import RosterSource
+from shared.fanout.rotation import Rotation
 from shared.models.delivery import Batch, ConnectionSender, Outcome
 from shared.models.session import Session
 from shared.utils.clock import Clock
@@ -92,6 +93,7 @@ class BroadcastHandler:
         self._clock = clock
         self._telemetry = telemetry
         self._measure = measure or measure_fanout
+        self._rotation = Rotation()
 
     def broadcast_to_language(
         self, session: Session, language: str, data: bytes, deadline_at: int
@@ -130,7 +132,7 @@ class BroadcastHandler:
     def _look_up(self, audience: Audience) -> list[str] | str:
         """Return the recipients, or an error message if the lookup failed."""
         try:
-            return list(audience.connection_ids())
+            return self._rotation.rotated(list(audience.connection_ids()))
         except StoreUnavailableError as error:
             return f"listener query failed: {error.cause}"
 

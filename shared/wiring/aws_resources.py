@@ -134,7 +134,9 @@ class AwsResources:
         invoker = self._overrides.invoker or self._invoker_of(
             settings.broadcast_function, asynchronous=False
         )
-        return ShardedSender(self.sender, invoker, shard_size=settings.shard_size)
+        return ShardedSender(
+            self.sender, invoker, shard_size=settings.shard_size, clock=self._clock
+        )
 
     def disconnect(self, function: str) -> FunctionInvoker:
         """Asynchronous invoker of the disconnect function."""

@@ -7,7 +7,12 @@ import os
 import pytest
 
 from local.cli import main
-from local.overrides import LOCAL_SETTINGS, function_settings, service_endpoints
+from local.overrides import (
+    LOCAL_SETTINGS,
+    function_settings,
+    service_endpoints,
+    shard_size,
+)
 from shared.utils.settings import SettingsError, check_tunable
 
 
@@ -72,3 +77,12 @@ def test_endpoints_of_missing_services_come_from_the_environment() -> None:
     }
 
     assert service_endpoints(environment) == {"AWS_ENDPOINT_URL_TRANSLATE": "http://127.0.0.1:1"}
+
+
+@pytest.mark.parametrize(
+    ("cores", "recipients"), [(1, 10_000), (2, 10_000), (4, 5_000), (8, 2_500), (128, 500)]
+)
+def test_functions_that_share_cores_split_no_further_than_these(
+    cores: int, recipients: int
+) -> None:
+    assert shard_size(cores) == recipients

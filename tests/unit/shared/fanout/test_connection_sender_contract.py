@@ -58,7 +58,7 @@ class Sharded(Fake):
     def __init__(self) -> None:
         super().__init__()
         self._service = ShardService(self.fake)
-        self.sender = ShardedSender(self.fake, self, shard_size=2)
+        self.sender = ShardedSender(self.fake, self, shard_size=2, clock=SystemClock())
 
     def invoke_many(self, payloads: Sequence[bytes], deadline_at: int) -> list[InvocationResult]:
         return [InvocationResult(Outcome.SENT, self._send(payload)) for payload in payloads]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shared.fanout.sharded_sender import InvocationResult, ShardedSender
 from shared.models.delivery import Batch, Outcome
+from tests.helpers.doubles import ManualClock
 from tests.helpers.fake_connections import FakeConnections
 
 DEADLINE = 1_700_000_000_000
@@ -43,7 +44,30 @@ def ids(count: int) -> list[str]:
 
 def sharded(invoker: Invoker, shard_size: int = 10) -> tuple[ShardedSender, FakeConnections]:
     direct = FakeConnections()
-    return ShardedSender(direct, invoker, shard_size=shard_size), direct
+    clock = ManualClock(DEADLINE - 400)
+    return ShardedSender(direct, invoker, shard_size=shard_size, clock=clock), direct
+
+
+@pytest.mark.parametrize(
+    ("live", "remaining_ms", "shards"),
+    [
+        (True, 400, 6),  # a chunk of 200 ms
+        (True, 150, 6),  # the same, late
+        (True, 800, 3),  # a chunk of 400 ms
+        (True, 1_000, 3),  # a chunk of 500 ms
+        (True, 2_000, 3),  # a chunk of 1 s
+        (False, 5_000, 6),
+    ],
+)
+def test_shards_grow_with_the_time_of_live_messages(
+    live: bool, remaining_ms: int, shards: int
+) -> None:
+    invoker = Invoker()
+    sender, _ = sharded(invoker)
+
+    sender.post_many(ids(60), b"chunk", DEADLINE - 400 + remaining_ms, live=live)
+
+    assert len(invoker.payloads) == shards
 
 
 def test_small_audiences_are_sent_directly() -> None:
