@@ -104,11 +104,25 @@ class _ShardSizes:
         return [InvocationResult(Outcome.SENT, b'{"result": {}}')] * len(payloads)
 
 
-def shards_of(listeners: int, shard_size: int) -> list[int]:
-    """Sizes of the shards of an audience; empty if the function posts to it directly."""
+class _Arrival:
+    """The moment when a chunk arrives."""
+
+    def now_ms(self) -> int:
+        """Zero."""
+        return 0
+
+    def monotonic(self) -> float:
+        """Zero."""
+        return 0.0
+
+
+def shards_of(listeners: int, shard_size: int, chunk_ms: int) -> list[int]:
+    """Sizes of the shards of a chunk; empty if the function posts to the audience directly."""
     invoker = _ShardSizes()
-    sender = ShardedSender(FakeConnections(), invoker, shard_size=shard_size)
-    sender.post_batches([Batch([str(number) for number in range(listeners)], b"{}")], 0)
+    sender = ShardedSender(FakeConnections(), invoker, shard_size=shard_size, clock=_Arrival())
+    batch = Batch([str(number) for number in range(listeners)], b"{}")
+    deadline_at = AudioFormat(chunk_ms=chunk_ms).deadline_ms
+    sender.post_batches([batch], deadline_at, live=True)
     return invoker.sizes
 
 
@@ -134,7 +148,7 @@ class _Simulation:
         self._quota = quota
         self._assumed = assumed
         self._random = random.Random(seed)
-        self._shards = shards_of(listeners, assumed.shard_size)
+        self._shards = shards_of(listeners, assumed.shard_size, chunk_ms)
         self._result = Chunks()
 
     def run(self, chunks: int) -> Chunks:

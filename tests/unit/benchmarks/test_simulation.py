@@ -59,8 +59,9 @@ def test_functions_send_one_post_after_the_other() -> None:
 
 
 def test_shards_are_those_of_the_fan_out() -> None:
-    assert shards_of(500, 500) == []
-    assert sorted(shards_of(1_001, 500)) == [333, 334, 334]
+    assert shards_of(500, 500, 200) == []
+    assert sorted(shards_of(1_001, 500, 200)) == [333, 334, 334]
+    assert shards_of(1_001, 500, 500) == []
 
 
 def test_an_audience_of_thousands_pays_for_little_beside_its_messages() -> None:
