@@ -90,7 +90,10 @@ async def measure_all(
 
     async def measure_one(count: int) -> Measurement:
         measured = await measure(count, stream)
-        log(f"{count} listeners: {measured['missing']} missing, p99 {measured['p99_ms']} ms")
+        log(
+            f"{count} listeners: {measured['missing']} missing, p99 {measured['p99_ms']} ms,"
+            f" {measured['cores_elsewhere']} cores elsewhere"
+        )
         return measured
 
     if options.find_limit:
