@@ -30,6 +30,7 @@ import uvloop
 
 from benchmarks.cpu_time import children, command_line
 from benchmarks.soak.audience import Audience, Heard, sound_of
+from benchmarks.soak.fault_plan import fault_plan
 from benchmarks.soak.process_watch import STACK, ProcessWatch, table
 from cli.options import Connector
 from client.connection.reconnecting import ReconnectingConnection
@@ -49,53 +50,8 @@ LANGUAGES = (SOURCE, SOURCE, *INTERPRETED, "de")
 _SAMPLE_SECONDS = 10.0
 _SETTLE_SECONDS = 60.0
 _VOLUME_SECONDS = 30.0
-# The stack starts and the session is created without faults.
-_AFTER_SECONDS = 20.0
 # Below the number of listeners, so that broadcast functions share the posts.
 _SHARD_SIZE = 150
-
-Fault = dict[str, object]
-
-
-def faults(seed: int, seconds: float) -> dict[str, object]:
-    """The fault plan of a run. Killed workers are replaced, so kills stop halfway: their
-    successors live long enough to be judged.
-    """
-
-    def all_along(kind: str, probability: float, **more: object) -> Fault:
-        window = {"after_s": _AFTER_SECONDS, "until_s": seconds}
-        return {"kind": kind, "probability": probability, **window, **more}
-
-    def first_half(kind: str, probability: float, **more: object) -> Fault:
-        return all_along(kind, probability, **more) | {"until_s": seconds / 2}
-
-    return {
-        "seed": seed,
-        "faults": [
-            all_along("post-delay", 0.002, ms=50),
-            all_along("post-throttle", 0.001),
-            all_along("post-error", 0.0005),
-            all_along("post-reset", 0.0002),
-            all_along("post-reset", 0.0002, delivered=True),
-            all_along("socket-reset", 0.00002),
-            all_along("socket-reset", 0.0003, on="message", route="sendAudio"),
-            all_along("socket-black-hole", 0.00001),
-            all_along("socket-black-hole", 0.00001, seconds=20),
-            first_half("function-kill", 0.000005, function="broadcast"),
-            first_half("function-kill", 0.000002, function="audio-processor"),
-            first_half("function-kill", 0.0003, function="control", on="database"),
-            first_half("function-kill", 0.0003, function="disconnect", on="database"),
-            all_along("message-delay", 0.005, ms=150),
-            all_along("message-duplicate", 0.01),
-            all_along("message-reorder", 0.002, ms=300),
-            all_along("disconnect-loss", 0.1),
-            all_along("database-delay", 0.01, ms=50),
-            all_along("database-throttle", 0.002),
-            all_along("database-error", 0.002),
-            all_along("database-reset", 0.002),
-            all_along("database-answer-loss", 0.002),
-        ],
-    }
 
 
 @dataclass
@@ -251,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seconds = options.minutes * 60
     with tempfile.TemporaryDirectory() as folder, options.series.open("w") as series:
         plan = Path(folder) / "faults.json"
-        plan.write_text(json.dumps(faults(options.seed, seconds)))
+        plan.write_text(json.dumps(fault_plan(options.seed, seconds)))
         extra = (*UNTHROTTLED, f"--faults={plan}", f"--set=SHARD_SIZE={_SHARD_SIZE}")
         log("starting the local stack")
         with launch(extra_args=extra) as endpoints:
