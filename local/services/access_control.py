@@ -53,7 +53,8 @@ class AccessControl:
         self._stack = stack
         self._aws = stack.aws
         self._clock = clock
-        self._verify = verify
+        #: Whether requests are checked.
+        self.verifies = verify
         self._principals = Principals(stack.functions.values(), stack.aws)
         #: The policies of the functions' roles; can be changed while the stack runs.
         self.policies = RolePolicies(stack.functions.values(), report)
@@ -106,7 +107,7 @@ class AccessControl:
         https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html; text of the
         error: https://github.com/anomalyco/sst/issues/5737.
         """
-        if not self._verify:
+        if not self.verifies:
             return
         arns = {queue.name: queue.arn for queue in self._stack.queues}
         for source in self._stack.event_source_mappings:
@@ -122,7 +123,7 @@ class AccessControl:
     def _authorizer(
         self, service: str, mapper: PermissionMapper, errors: ErrorResponses
     ) -> RequestCheck:
-        if not self._verify:
+        if not self.verifies:
             return allow_all
         verify = SignatureVerifier(self._principals, self._aws.region, service, self._clock)
         return RequestAuthorizer(verify, mapper, self.policies, errors)
