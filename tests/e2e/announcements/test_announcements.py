@@ -13,6 +13,7 @@ from websockets.exceptions import InvalidStatus
 from client.protocol.announcements import AnnouncementTracker
 from local.endpoints import Endpoints
 from shared.protocol.server_messages import AnyServerMessage
+from tests.e2e.support.announcement_scenarios import until_joins_read
 from tests.e2e.support.clients import StackClients, joined
 from tests.helpers.wire import Message, Wire, wire
 
@@ -135,6 +136,7 @@ async def test_an_acknowledged_announcement_is_not_shown_again(
     rita, otto = addresses("rita"), addresses("otto")
     async with clients.session() as (speaker, session_id):
         made = await announce(speaker, "session")
+        await until_joins_read()
         async with wire(rita) as reader:
             await joined(reader, session_id, "es")
             replay = await reader.expect("activeAnnouncement")
@@ -249,5 +251,6 @@ async def test_texts_arrive_unchanged(clients: StackClients, text: str) -> None:
 
         assert made["message"] == (await german.expect("announcement"))["message"] == text
         assert (await spanish.expect("announcement"))["message"] == f"{text} (es)"
+        await until_joins_read()
         async with clients.listener(session_id, "de") as later:
             assert (await later.expect("activeAnnouncement"))["message"] == text

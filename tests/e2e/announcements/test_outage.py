@@ -14,7 +14,7 @@ from infrastructure.stage.config import stage_config
 from local.local_stack import LocalStack, Options
 from local.services.access_control import AccessControl
 from local.template.model import Statement
-from tests.e2e.support.announcement_scenarios import announce
+from tests.e2e.support.announcement_scenarios import announce, until_joins_read
 from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
 
@@ -81,6 +81,7 @@ async def test_the_replay_comes_by_the_queue_while_the_table_is_denied(
 ) -> None:
     async with controlled.clients.session() as (speaker, session_id):
         made = await announce(speaker)
+        await until_joins_read()
         with denied(controlled.access, TABLE):
             async with controlled.clients.listener(session_id) as listener:
                 await speaker.send_audio(1)
@@ -92,6 +93,7 @@ async def test_the_replay_comes_by_the_queue_while_the_table_is_denied(
 async def test_joins_and_audio_go_on_without_the_queue(controlled: ControlledStack) -> None:
     async with controlled.clients.session() as (speaker, session_id):
         await announce(speaker)
+        await until_joins_read()
         controlled.access.policies.denials.clear()
         with denied(controlled.access, TABLE, QUEUE):
             async with controlled.clients.listener(session_id) as listener:

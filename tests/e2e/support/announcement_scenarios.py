@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from infrastructure.catalogue.function_spec import Resource
+from shared.announcements.known_absences import ABSENCE_MS
 from tests.e2e.support.audio_scenarios import several_listeners
 from tests.e2e.support.clients import joined
 from tests.e2e.support.grant_scenarios import (
@@ -27,6 +29,11 @@ from tests.e2e.support.grant_scenarios import (
 from tests.e2e.support.operator import Row
 from tests.e2e.support.status_scenarios import mark_first_listener_reported, status
 from tests.helpers.wire import Message, Wire
+
+
+async def until_joins_read() -> None:
+    """Wait until no instance trusts an earlier read that found nothing."""
+    await asyncio.sleep(ABSENCE_MS / 1_000)
 
 
 async def announce(connection: Wire, scope: str = "session", message: str = "Pause") -> str:
@@ -97,6 +104,7 @@ async def active_announcement_is_requested(stack: RunningStack) -> None:
 async def replay_precedes_the_reply(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, session_id):
         made = await announce(speaker)
+        await until_joins_read()
         async with stack.clients.connection() as reader:
             join = {"action": "joinSession", "sessionId": session_id, "targetLanguage": "es"}
             await reader.send(join)
@@ -107,6 +115,7 @@ async def replay_precedes_the_reply(stack: RunningStack) -> None:
 async def replays_are_counted(stack: RunningStack) -> None:
     async with stack.clients.session() as (speaker, session_id):
         await announce(speaker)
+        await until_joins_read()
         async with stack.clients.listener(session_id):
             active = await speaker.ask("getActiveAnnouncement")
             assert active["coverage"]["delivered"] >= 1
@@ -181,6 +190,7 @@ async def deferred_replay_arrives(stack: RunningStack) -> None:
     """The queue message that the control function sends if a replay fails."""
     async with stack.clients.session() as (speaker, session_id):
         made = await announce(speaker)
+        await until_joins_read()
         async with stack.clients.connection() as reader:
             await joined(reader, session_id, "es")
             assert (await reader.expect("activeAnnouncement"))["announcementId"] == made
