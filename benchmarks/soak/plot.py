@@ -16,17 +16,19 @@ from shared.utils.standard_streams import standard_streams
 
 
 def soak_chart(series: list[ProcessSeries]) -> str:
-    """Memory of the processes that lived to the end of a soak test."""
-    end = max(each.seconds[-1] for each in series)
+    """Memory over time of the oldest process of each name."""
+    oldest: dict[str, ProcessSeries] = {}
+    for each in sorted(series, key=lambda one: one.seconds[0] - one.seconds[-1]):
+        oldest.setdefault(each.name, each)
     return lines(
-        "Memory of each process in a soak test",
+        "Memory in a soak test, the oldest process of each function",
         "MB",
         {
-            f"{each.name} {each.pid}": [
+            name: [
                 (second / 60, rss) for second, rss in zip(each.seconds, each.rss_mb, strict=True)
             ]
-            for each in series
-            if each.judged(end)
+            for name, each in oldest.items()
+            if name != "node"
         },
     )
 

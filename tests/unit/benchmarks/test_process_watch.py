@@ -34,7 +34,7 @@ def test_kept_connections_are_not_growth() -> None:
 
 
 def test_the_database_may_fill_its_caches() -> None:
-    one = series([100.0] * 25 + [120.0] * 5)
+    one = series([90.0] * 25 + [130.0] * 5)
     one.name = "dynalite"
     assert one.verdict == "flat"
 
