@@ -28,7 +28,6 @@ def soak_chart(series: list[ProcessSeries]) -> str:
                 (second / 60, rss) for second, rss in zip(each.seconds, each.rss_mb, strict=True)
             ]
             for name, each in oldest.items()
-            if name != "node"
         },
     )
 
