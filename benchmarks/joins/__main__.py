@@ -15,6 +15,7 @@ import base64
 import itertools
 import json
 import os
+import random
 import re
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -30,8 +32,11 @@ from benchmarks.figures import log, percentile
 from benchmarks.frame_listener import FrameListener
 from benchmarks.speaker import chunk_of, create_session, speaker_token
 from benchmarks.status import Database
+from client.connection.backoff import MAX_ASKED_RETRIES, asked_delay
+from client.errors import RequestRefusedError
 from local.endpoints import Endpoints
 from local.launch import UNTHROTTLED, launch
+from shared.protocol.messages import ErrorMessage
 from shared.utils.standard_streams import standard_streams
 
 CHUNK_MS = 200
@@ -43,11 +48,12 @@ _HANDLER = re.compile(r"lambda\.(\w+)\.handler")
 
 @dataclass
 class Joins:
-    """Outcomes of joins."""
+    """Outcomes of joins; `refused` are those that were asked to return later."""
 
     listeners: list[FrameListener] = field(default_factory=list)
     durations_ms: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
 
 
 class Heard:
@@ -73,21 +79,38 @@ class Heard:
 
 
 async def join(endpoints: Endpoints, session_id: str, joins: Joins, heard: Heard) -> None:
-    """Open one more listener of the floor."""
+    """Open one more listener of the floor; like the clients, return when asked to."""
     number = len(joins.listeners)
-    listener = FrameListener(
-        endpoints.websocket_url,
-        {"sessionId": session_id, "targetLanguage": "en"},
-        lambda seq, timestamp, received_at: heard.add(number, seq, timestamp, received_at),
-    )
     started_at = time.perf_counter()
-    try:
-        await listener.open()
-    except (OSError, TimeoutError) as error:
-        joins.failures[str(error)[:200] or type(error).__name__] += 1
-        return
+    for attempt in range(MAX_ASKED_RETRIES + 1):
+        listener = FrameListener(
+            endpoints.websocket_url,
+            {"sessionId": session_id, "targetLanguage": "en"},
+            lambda seq, timestamp, received_at: heard.add(number, seq, timestamp, received_at),
+        )
+        try:
+            await listener.open()
+        except (OSError, TimeoutError) as error:
+            listener.close()
+            delay = asked_seconds(str(error))
+            if delay is None or attempt == MAX_ASKED_RETRIES:
+                joins.failures[str(error)[:200] or type(error).__name__] += 1
+                return
+            joins.refused += 1
+            await asyncio.sleep(delay)
+        else:
+            break
     joins.durations_ms.append((time.perf_counter() - started_at) * 1_000)
     joins.listeners.append(listener)
+
+
+def asked_seconds(error: str) -> float | None:
+    """A random time around the one that an error message asks to wait; None if it does not."""
+    try:
+        message = msgspec.json.decode(error, type=ErrorMessage)
+    except msgspec.DecodeError:
+        return None
+    return asked_delay(RequestRefusedError.from_message(message), random.random)
 
 
 async def join_many(
@@ -156,6 +179,7 @@ async def measure(endpoints: Endpoints, options: argparse.Namespace) -> dict[str
             "listeners": options.listeners,
             "seconds": options.seconds,
             "joined": joined,
+            "refused": joins.refused,
             "failures": dict(joins.failures),
             "joining_s": round(joining_s, 2),
             "joins_per_s": round(joined / joining_s, 1),
