@@ -25,6 +25,9 @@ _HMAC_BLOCK = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
+# Access key, secret key and session token.
+_Keys = tuple[str | None, str | None, str | None]
+
 
 class Credentials(Protocol):
     """Frozen AWS credentials of botocore, which types all fields as optional."""
@@ -101,7 +104,7 @@ def _encode_again(path: str) -> bytes:
 
 
 class Signer:
-    """Signs for one service in one region with one set of credentials.
+    """Signs for one service in one region with one set of credentials. Thread-safe.
 
     Raises ValueError if the credentials lack a key.
     """
@@ -114,8 +117,8 @@ class Signer:
         self._token = credentials.token
         self._region = region
         self._service = service
-        self._day = ""
-        self._key = b""
+        # One value, so that no thread sees a new day with the key of the one before.
+        self._key_of_day = ("", b"")
 
     def prepare(
         self,
@@ -134,13 +137,15 @@ class Signer:
         """
         timestamp = datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
         day = timestamp[:8]
-        if day != self._day:
-            self._day, self._key = day, self._derive(day)
+        key_day, key = self._key_of_day
+        if day != key_day:
+            key = self._derive(day)
+            self._key_of_day = (day, key)
         signed = {"host": host, "x-amz-date": timestamp, **(headers or {})}
         if self._token:
             signed["x-amz-security-token"] = self._token
         credential = f"{self._access_key}/{day}/{self._region}/{self._service}/aws4_request"
-        return PreparedRequests(self._key, signed, method, credential, body)
+        return PreparedRequests(key, signed, method, credential, body)
 
     def _derive(self, day: str) -> bytes:
         key = f"AWS4{self._secret_key}".encode()
@@ -150,7 +155,7 @@ class Signer:
 
 
 class SignerSource:
-    """Provides a signer for the current credentials.
+    """Provides a signer for the current credentials. Thread-safe.
 
     `credentials` is called each time (botocore's `get_frozen_credentials`), so credentials may
     rotate. Its exceptions propagate.
@@ -160,14 +165,15 @@ class SignerSource:
         self._credentials = credentials
         self._region = region
         self._service = service
-        self._signer: Signer | None = None
-        self._keys: tuple[str | None, str | None, str | None] | None = None
+        # The last signer, with the keys that it signs with.
+        self._last: tuple[_Keys, Signer] | None = None
 
     def current(self) -> Signer:
         """Return the current signer, a new one if the credentials have changed."""
-        credentials = self._credentials()
+        credentials, last = self._credentials(), self._last
         keys = (credentials.access_key, credentials.secret_key, credentials.token)
-        if self._signer is None or keys != self._keys:
-            self._signer = Signer(credentials, self._region, self._service)
-            self._keys = keys
-        return self._signer
+        if last is not None and last[0] == keys:
+            return last[1]
+        signer = Signer(credentials, self._region, self._service)
+        self._last = (keys, signer)
+        return signer
