@@ -19,6 +19,9 @@ from shared.utils.clock import Clock
 # Functions with many concurrent invocations: audio while rosters are read, joins of a whole
 # audience. Others start with one worker and get more on demand.
 _BUSY_MODULES = frozenset({"audio_processor", "control"})
+# How long invocations wait before a function gets one more worker (s). Lambda starts an execution
+# at once, on another machine; here, its start would take the cores from those that are at work.
+_PATIENCE_SECONDS = 0.25
 # Functions whose invocations run for minutes: one for each session with machine interpretation,
 # and its successor. They can have more workers than others.
 _LONG_MODULES = frozenset({"interpreter"})
@@ -147,7 +150,7 @@ def build_pools(
             function,
             worker_environment(function, variables[name], shared),
             logs / f"{name}.log",
-            PoolLimits(warm=count, most=max(most, count)),
+            PoolLimits(warm=count, most=max(most, count), patience=_PATIENCE_SECONDS),
             clock=clock,
         )
     return pools

@@ -28,6 +28,9 @@ class PoolLimits:
     most: int = 4
     # Waiting invocations.
     queue: int = 1_000
+    # How long invocations must wait before one more worker than the warm ones starts. On a machine
+    # with few cores, its start would take more from a short burst than it adds.
+    patience: float = 0.0
     # Long, because a machine with few cores starts all workers of a stack at once.
     init_timeout: float = 60.0
     # Backoff between attempts to start a worker, doubled from the first to the last value.
@@ -69,6 +72,7 @@ class FunctionPool:
         self._failures = 0
         self._last_error: Outcome | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._growth: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._warm: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._held = False
@@ -112,6 +116,7 @@ class FunctionPool:
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None
+        self._stop_growth()
         self._failures, self._last_error = 0, None
         self._warm = asyncio.get_running_loop().create_future()
         self._held, self._retired = False, True
@@ -131,6 +136,7 @@ class FunctionPool:
         self._stopping = True
         if self._retry is not None:
             self._retry.cancel()
+        self._stop_growth()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -175,6 +181,7 @@ class FunctionPool:
                 self._grow()
                 return
         self._idle.append(worker)
+        self._grow()
 
     def worker_ended(self, worker: Worker) -> None:
         if worker in self._outdated:
@@ -226,11 +233,28 @@ class FunctionPool:
         self._grow()
 
     def _grow(self) -> None:
-        """Start one worker if an invocation waits, none is starting and none has just failed."""
+        """Start one worker if invocations wait, none is starting and none has just failed.
+
+        Beyond the warm workers, they must have waited for the limits' patience.
+        """
         starting = any(not worker.ready for worker in self._workers)
         free = len(self._workers) < self._limits.most
-        if self._waiting and free and not starting and self._retry is None:
+        if not (self._waiting and free and not starting and self._retry is None):
+            self._stop_growth()
+        elif not self._limits.patience or len(self._workers) < self._limits.warm:
             self._add_worker()
+        elif self._growth is None:
+            loop = asyncio.get_running_loop()
+            self._growth = loop.call_later(self._limits.patience, self._patience_over)
+
+    def _patience_over(self) -> None:
+        self._growth = None
+        self._add_worker()
+
+    def _stop_growth(self) -> None:
+        if self._growth is not None:
+            self._growth.cancel()
+            self._growth = None
 
     def _add_worker(self) -> None:
         worker = Worker(self._function, self._environment, self._log, self, self._clock)

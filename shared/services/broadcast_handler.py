@@ -19,8 +19,9 @@ from shared.models.session import Session
 from shared.utils.clock import Clock
 from shared.utils.telemetry import Telemetry
 
-# Time limit for removing gone connections after one fan-out (s).
-_REMOVAL_SECONDS = 1.0
+# Time limit for removing gone connections after one fan-out (s): less than a chunk, so that this
+# instance is free for the next one.
+_REMOVAL_SECONDS = 0.1
 
 
 class BroadcastResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):

@@ -45,6 +45,7 @@ class Stage:
     lookup_fails: bool = False
     lookup_takes_ms: int = 0
     removal_fails: bool = False
+    removal_takes_ms: int = 0
 
     def __post_init__(self) -> None:
         self.sender = FakeConnections(self.clock)
@@ -67,6 +68,7 @@ class Stage:
         return Roster.of(each for each in self.seats.items() if seat in {None, each[1]})
 
     def remove(self, session_id: str, connection_id: str) -> None:
+        self.clock.advance(self.removal_takes_ms)
         self.removed.append((session_id, connection_id))
         if self.removal_fails:
             raise StoreUnavailableError("delete_item: ThrottlingException")
@@ -145,6 +147,18 @@ def test_failed_removal_changes_nothing_else(stage: Stage) -> None:
     assert (result.success_count, result.stale_removed) == (1, 2)
     assert len(stage.removed) == 2
     assert stage.telemetry.warnings == ["gone connection not removed"] * 2
+
+
+def test_removals_end_before_the_next_chunk_of_200_ms(stage: Stage) -> None:
+    names = stage.listeners(100)
+    stage.sender.gone = set(names)
+    stage.removal_takes_ms = 10
+    started_at = stage.clock.now_ms()
+
+    stage.handler.broadcast_to_language(SESSION, "es", b"x", stage.deadline_at)
+
+    assert stage.removed
+    assert stage.clock.now_ms() - started_at < 200
 
 
 def test_failed_lookup_is_in_the_result(stage: Stage) -> None:
