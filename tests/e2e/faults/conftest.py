@@ -16,7 +16,7 @@ from tests.e2e.support.clients import StackClients
 from tests.e2e.support.stacks import NO_SCHEDULES_SECONDS, template_with
 
 # Small, so that `broadcast` functions send the shards of a few listeners.
-_SETTINGS = {"SHARD_SIZE": "4"}
+_SETTINGS = {"SHARD_SIZE": "1"}
 
 
 @dataclass(frozen=True)
