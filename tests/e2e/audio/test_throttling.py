@@ -30,10 +30,10 @@ CHUNKS = 15
 OTHERS = 4
 
 # 350 posts a second and 7 requests of each client; 100 listeners need 500 posts for chunks of
-# 200 ms, and 250 for chunks of 400 ms.
+# 200 ms, and 250 for chunks of 400 ms. The stage lets in seven new connections a second.
 THROTTLE_FACTOR = 0.035
 AUDIENCE = 100
-JOINS_PER_SECOND = 10
+JOINS_PER_SECOND = 6
 FORMAT = AudioFormat()
 TALK_CHUNKS = 80
 # The buckets are empty when the chunks become longer, and a busy machine may be late.
@@ -98,11 +98,8 @@ async def test_a_throttled_audience_gets_longer_chunks_and_then_misses_nothing(
     assert report.stream.captured == TALK_CHUNKS
     assert all(chunk_ms and chunk_ms >= 400 for _, chunk_ms in last), sorted(sent)
     missed = {seq: sum((seq, ms) not in it.heard for it in listeners) for seq, ms in sorted(sent)}
-    worst = max(missed.values())
-    assert worst > 0, "the account was throttled at first"
-    # On a busy machine a deadline may cut off some posts, too; throttling would hit every chunk.
-    assert min(missed[seq] for seq, _ in last) == 0, missed
-    assert sum(missed[seq] for seq, _ in last) < worst, missed
+    assert sum(missed.values()) > 0, "the account was throttled at first"
+    assert [missed[seq] for seq, _ in last] == [0] * LAST_CHUNKS, missed
 
 
 class Listener(CrowdConnection):
