@@ -96,6 +96,21 @@ async def test_a_pool_grows_up_to_its_limit_while_invocations_wait(
     assert len(workers()) == 2
 
 
+async def test_a_pool_with_patience_grows_for_long_waits_only(pools: Pools, tmp_path: Path) -> None:
+    patient, eager = pools(warm=1, most=2, patience=3_600.0), pools(warm=1, most=2, patience=0.01)
+    await asyncio.gather(patient.start(), eager.start())
+
+    answers = await asyncio.gather(*(result(patient) for _ in range(4)))
+    assert len({answer["pid"] for answer in answers}) == 1
+
+    # Both must run at the same time to end.
+    folder = tmp_path / "met"
+    folder.mkdir()
+    event = {"do": "meet", "folder": str(folder), "count": 2}
+    answers = await asyncio.gather(*(result(eager, **event) for _ in range(2)))
+    assert len({answer["pid"] for answer in answers}) == 2
+
+
 async def test_the_last_used_worker_is_reused_first(pools: Pools) -> None:
     pool = pools(warm=3)
     await pool.start()
