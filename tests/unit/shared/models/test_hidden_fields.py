@@ -37,7 +37,7 @@ def values() -> Iterator[tuple[msgspec.Struct, str]]:
     yield ResumeToken("c1", "hidden"), "ResumeToken(connection_id='c1')"
 
 
-@pytest.mark.parametrize(("value", "shown"), values(), ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(("value", "shown"), list(values()), ids=lambda each: type(each).__name__)
 def test_hidden_fields_are_not_shown(value: msgspec.Struct, shown: str) -> None:
     assert repr(value).startswith(shown)
     assert "hidden" not in repr(value)
